@@ -1,0 +1,62 @@
+import { z } from 'zod';
+
+/**
+ * The nouns of the OpenFaaS REST API (faas-provider `types`): what clients send and what they get back. Unknown
+ * fields are ignored on input, as OpenFaaS does; field names are OpenFaaS'.
+ */
+
+const strings = z.record(z.string(), z.string());
+
+/** Kubernetes quantities (`128Mi`, `100m`). */
+const resources = z.object({ memory: z.string().optional(), cpu: z.string().optional() });
+
+const namePattern = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
+
+/** A DNS label of at most 63 characters. */
+export const functionName = z
+  .string()
+  .max(63)
+  .regex(namePattern, 'must be a DNS label: lower-case letters, digits and hyphens, at most 63');
+
+/** `FunctionDeployment`: a function as asked for. */
+export const functionDeployment = z.object({
+  service: functionName,
+  image: z.string().min(1, 'is required').max(1024),
+  namespace: functionName.or(z.literal('')).optional(),
+  envProcess: z.string().optional(),
+  envVars: strings.nullish(),
+  constraints: z.array(z.string()).nullish(),
+  secrets: z.array(z.string()).nullish(),
+  labels: strings.nullish(),
+  annotations: strings.nullish(),
+  limits: resources.nullish(),
+  requests: resources.nullish(),
+  readOnlyRootFilesystem: z.boolean().optional(),
+});
+
+export type FunctionDeployment = z.infer<typeof functionDeployment>;
+
+/** `FunctionStatus`: a function as it is, over all nodes that answered. Counts are sums. */
+export const functionStatus = z.object({
+  name: z.string(),
+  namespace: z.string().optional(),
+  image: z.string(),
+  envProcess: z.string().optional(),
+  envVars: strings.optional(),
+  constraints: z.array(z.string()).optional(),
+  secrets: z.array(z.string()).optional(),
+  labels: strings.nullish(),
+  annotations: strings.nullish(),
+  limits: resources.optional(),
+  requests: resources.optional(),
+  readOnlyRootFilesystem: z.boolean().optional(),
+  invocationCount: z.number().optional(),
+  replicas: z.number().int().optional(),
+  availableReplicas: z.number().int().optional(),
+  createdAt: z.string().optional(),
+});
+
+export type FunctionStatus = z.infer<typeof functionStatus>;
+
+/** What tells two functions apart. */
+export type FunctionRef = { readonly name: string; readonly namespace: string };
