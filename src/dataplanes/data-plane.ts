@@ -22,6 +22,8 @@ export interface DataPlane {
   /** What peers said of their load through other channels (gossip), for planes that decide per request. */
   hint(peers: readonly PeerHint[]): void;
   observe(): Promise<Observation>;
+  /** Its instruments in the form of prom-client's `getMetricsAsJSON`, to be merged into the node's `/metrics`. */
+  metrics(): Promise<readonly unknown[]>;
   /** Called when calls wait for replicas that do not exist yet: `wanted` is how many would serve them at once. */
   onDemand(listener: (demand: Demand) => void): () => void;
 }
@@ -36,8 +38,15 @@ export type PeerHint = {
   readonly id: NodeId;
   readonly inFlight: number;
   readonly slots: number;
-  /** Of a function: in flight there, and how many could be (0 = no bound of its own). */
-  readonly functions: { readonly [key: FunctionKey]: { readonly inFlight: number; readonly limit: number } };
+  readonly functions: { readonly [key: FunctionKey]: PeerFunctionHint };
+};
+
+export type PeerFunctionHint = {
+  readonly inFlight: number;
+  /** How many could be in flight; 0 = no bound of its own. */
+  readonly limit: number;
+  /** Ready; 0 = the next call starts one. */
+  readonly replicas: number;
 };
 
 /** Counters grow from the start of the data plane's process and survive plans and agents. */
@@ -51,8 +60,6 @@ export type Observation = {
   readonly queued: number;
   readonly functions: { readonly [key: FunctionKey]: FunctionObservation };
   readonly peers: { readonly [id: NodeId]: PeerObservation };
-  /** Instruments in the form of prom-client's `getMetricsAsJSON`, to be merged into the node's `/metrics`. */
-  readonly metrics: readonly unknown[];
 };
 
 export type FunctionObservation = {

@@ -17,16 +17,23 @@ export interface Membership {
   addresses(): readonly string[];
   /** Everyone known but this node; those that left or fell silent stay listed as `gone` for ten minutes. */
   members(): readonly Member[];
+  /** When someone comes, goes, or announces something new; not for each `lastSeen` and `rttMs`. */
   onChange(listener: (members: readonly Member[]) => void): () => void;
-  /** What this node tells of itself; sent to all now, and to each newcomer. */
+  /**
+   * What this node tells of itself; sent to all now, and to each newcomer. May be called before `start`. Where
+   * `addresses` is empty, this node's own are filled in. `too-large` when it does not fit a message.
+   */
   announce(announcement: Announcement): void;
-  /** To every reachable member. Resolves when it is handed over, never rejects. */
+  /** To every reachable member. Resolves when it is handed over, never rejects; a message too large is logged and not sent. */
   broadcast(message: Message): Promise<void>;
-  /** To one member. `unavailable` when it is not reachable. */
+  /** To one member. `unavailable` when it is not reachable, `too-large` when it is longer than `maxMessageBytes`. */
   send(to: NodeId, message: Message): Promise<void>;
-  /** `from` is proven by the channel or by the publisher's signature. */
+  /** `from` is proven by the channel or by the publisher's signature. Announcements show in `members()`, not here. */
   onMessage(listener: (from: NodeId, message: Message) => void): () => void;
-  /** Since the start. `rejected` counts messages dropped because they were malformed, too large or of another version. */
+  /**
+   * Since it was made. `sent` counts a broadcast once. `rejected` counts messages dropped because they were malformed,
+   * too large, of another version, or more than a peer may send.
+   */
   counters(): { readonly sent: number; readonly received: number; readonly rejected: number };
 }
 

@@ -10,7 +10,6 @@ export const messageVersion = 1;
 export const maxMessageBytes = 1024 * 1024;
 
 const count = z.number().int().min(0).max(1_000_000_000);
-const amount = z.number().finite().min(0).max(1e12);
 const short = z.string().max(256);
 /** No control characters, so that logs and tables stay whole. */
 const name = z
@@ -59,7 +58,7 @@ export const wireRecord = z.object({
   /** null = deleted. */
   value: z.unknown(),
   /** Milliseconds since the epoch by the writer's clock; for collecting old tombstones only. */
-  at: amount,
+  at: z.number().min(0).max(Number.MAX_SAFE_INTEGER),
 });
 
 export const body = z.discriminatedUnion('kind', [
@@ -75,6 +74,8 @@ export const body = z.discriminatedUnion('kind', [
     buckets: z.array(z.string().max(64)).max(1024),
     /** True in a first digest: the receiver sends its own digest back. */
     ask: z.boolean(),
+    /** True when the sender was cut off for so long that its records may be ones the others deleted and forgot. */
+    away: z.boolean().optional(),
   }),
 ]);
 

@@ -1,0 +1,420 @@
+import type { BundleStore } from '../bundles/bundle-store.ts';
+import type { Catalogue } from '../catalogue/catalogue.ts';
+import { applyOverrides, placementOf, revisionOf, type NodeFacts } from '../catalogue/placement.ts';
+import { keys } from '../catalogue/record.ts';
+import { asFunction, asOverride } from '../catalogue/values.ts';
+import type { DataPlane, Demand } from '../dataplanes/data-plane.ts';
+import { messageOf, SkeinError } from '../domain/errors.ts';
+import { functionKey, type FunctionKey, type NodeId } from '../domain/ids.ts';
+import type { FunctionRef } from '../domain/function.ts';
+import type { FunctionHost, NodeFunction } from '../gateway/needs.ts';
+import { createPeerHost } from '../gateway/peer-host.ts';
+import type { Membership } from '../membership/membership.ts';
+import type { Announcement, Message } from '../membership/message.ts';
+import type { FunctionProvider } from '../providers/provider.ts';
+import type { PeerPlan, Routes } from '../routing/plan.ts';
+import type { Clock } from '../std/clock.ts';
+import type { Random } from '../std/random.ts';
+import type { Strategy } from '../strategies/strategy.ts';
+import type { AgentInstruments } from '../telemetry/agent-instruments.ts';
+import type { Log } from '../telemetry/log.ts';
+import { fetchBundle } from './bundle-fetcher.ts';
+import { composePlan } from './compose-plan.ts';
+import type { Hosted } from './hosted.ts';
+import { settingsOf } from './labels.ts';
+import { Neighbours } from './neighbours.ts';
+import type { PeerFetch } from './peer-fetch.ts';
+import { Rates } from './rates.ts';
+import { Reconciler } from './reconciler.ts';
+import { Scaler } from './scaler.ts';
+import { StatusTeller } from './status-teller.ts';
+import { StrategyHost } from './strategy-host.ts';
+import { buildView } from './view.ts';
+
+export type AgentNeeds = {
+  readonly self: NodeId;
+  readonly node: NodeFacts;
+  readonly slots: number;
+  readonly catalogue: Catalogue;
+  readonly membership: Membership;
+  readonly provider: FunctionProvider;
+  readonly dataPlane: DataPlane;
+  readonly strategy: Strategy;
+  readonly strategyPeriodMs: number;
+  readonly bundles: BundleStore;
+  readonly peerFetch: PeerFetch;
+  readonly instruments: AgentInstruments;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly maxReplicas: number;
+  readonly idleMs: number;
+  readonly queueMs: number;
+  readonly timeoutMs: number;
+  /** What the others are told of this node; slots and draining are filled in. */
+  readonly announcement: Omit<Announcement, 'slots' | 'draining'>;
+};
+
+/** How often the data plane is looked at: load, rates, replicas that nobody needs any more. */
+const lookMs = 250;
+
+/**
+ * Look, decide, do: reads the data plane, the catalogue and what peers say; lets the strategy decide; tells the data plane and
+ * the provider. It holds nothing that cannot be read again, so that a new one can take its place at any moment.
+ */
+export class Agent {
+  readonly #needs: AgentNeeds;
+  readonly #hosted = new Map<FunctionKey, Hosted>();
+  readonly #rates = new Rates();
+  readonly #neighbours = new Neighbours();
+  readonly #strategy: StrategyHost;
+  readonly #reconciler: Reconciler;
+  readonly #scaler: Scaler;
+  readonly #teller: StatusTeller;
+  #routes: Routes = {};
+  #version = 0;
+  #draining = false;
+  #stopped = false;
+  #replanWanted = false;
+  #replanning: Promise<void> | undefined;
+  #ends: (() => void)[] = [];
+
+  constructor(needs: AgentNeeds) {
+    this.#needs = needs;
+    const { strategy, strategyPeriodMs: periodMs, clock, random, membership, provider, log } = needs;
+    this.#strategy = new StrategyHost({
+      strategy,
+      periodMs,
+      clock,
+      random,
+      onRoutes: (routes) => {
+        this.#routes = routes;
+        this.#replan();
+      },
+      send: (to, payload) => this.#tell(to, { kind: 'strategy', strategy: strategy.name, payload }),
+    });
+    this.#reconciler = new Reconciler({
+      provider,
+      wanted: (key) => this.#hosted.get(key),
+      fetchBundle: ({ digest }) => fetchBundle(digest, needs.bundles, this.#asked()),
+      onChange: (key) => this.#functionChanged(key),
+      clock,
+      log,
+    });
+    this.#scaler = new Scaler({ provider, clock, log, maxReplicas: needs.maxReplicas, idleMs: needs.idleMs });
+    this.#teller = new StatusTeller({
+      send: (status) => void membership.broadcast({ kind: 'status', status }),
+      clock,
+      members: () => this.#neighbours.members().length,
+    });
+  }
+
+  /** The provider and the data plane run already; membership may begin before or after. */
+  async start(): Promise<void> {
+    const { catalogue, membership, provider, dataPlane, clock, slots, instruments } = this.#needs;
+    instruments.slots(slots);
+    this.#version = (await dataPlane.observe()).planVersion;
+    for (const record of catalogue.list('function/')) this.#catalogueChanged([record.key]);
+    await this.#adopted();
+    this.#ends = [
+      catalogue.onChange((changed) => this.#catalogueChanged(changed)),
+      provider.onChange((ref) => this.#functionChanged(functionKey(ref.name, ref.namespace))),
+      dataPlane.onDemand((demand) => this.#demanded(demand)),
+      membership.onChange(() => this.#membersChanged()),
+      membership.onMessage((from, message) => this.#received(from, message)),
+      clock.every(lookMs, () => void this.#look()),
+    ];
+    // Those that came before this listened are not told of again.
+    this.#membersChanged();
+    this.#announce();
+    await this.#look();
+    this.#replan();
+    await this.#replanning;
+  }
+
+  /** Tells the others and the data plane that nothing new is to come here. */
+  async drain(): Promise<void> {
+    this.#draining = true;
+    this.#announce();
+    this.#replan();
+    await this.#replanning;
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    for (const end of this.#ends.splice(0)) end();
+    this.#strategy.stop();
+    await this.#reconciler.stop();
+    await this.#replanning;
+  }
+
+  get draining(): boolean {
+    return this.#draining;
+  }
+
+  get planVersion(): number {
+    return this.#version;
+  }
+
+  get neighbours(): Neighbours {
+    return this.#neighbours;
+  }
+
+  get rates(): Rates {
+    return this.#rates;
+  }
+
+  /** The functions that live here and can be called. */
+  hostedKeys(): readonly FunctionKey[] {
+    return [...this.#hosted.values()].filter(({ spec }) => spec !== undefined).map(({ key }) => key);
+  }
+
+  /** This node, as one of those that run functions. */
+  here(): FunctionHost {
+    return {
+      name: this.#needs.node.name,
+      list: async () => this.#listHere(),
+      scale: (ref, replicas) => this.#scaleHere(ref, replicas),
+    };
+  }
+
+  /** The peers that can be asked now. */
+  peerHosts(): readonly FunctionHost[] {
+    return this.#neighbours
+      .plans()
+      .map((peer) => createPeerHost(peer.name, (path, init) => this.#needs.peerFetch.fetch(peer, path, init)));
+  }
+
+  async #listHere(): Promise<readonly NodeFunction[]> {
+    const present = new Map(
+      (await this.#needs.provider.list()).map((one) => [functionKey(one.spec.ref.name, one.spec.ref.namespace), one]),
+    );
+    return [...this.#hosted.values()].map(({ key, ref, spec }) => ({
+      ...ref,
+      placed: spec !== undefined,
+      replicas: present.get(key)?.replicas ?? 0,
+      availableReplicas: present.get(key)?.available ?? 0,
+      invocationCount: this.#rates.latest?.functions[key]?.entered ?? 0,
+    }));
+  }
+
+  async #scaleHere(ref: FunctionRef, replicas: number): Promise<void> {
+    const hosted = this.#hosted.get(functionKey(ref.name, ref.namespace));
+    if (hosted?.spec === undefined) throw new SkeinError('not-found', `${ref.name} does not live at this node`);
+    if (!hosted.ready) {
+      throw new SkeinError(
+        'unavailable',
+        `${ref.name} is not ready here yet${hosted.problem ? `: ${hosted.problem}` : ''}`,
+      );
+    }
+    await this.#scaler.set(hosted, replicas);
+  }
+
+  // ---- look
+
+  async #look(): Promise<void> {
+    const { dataPlane, instruments, clock } = this.#needs;
+    try {
+      this.#rates.add(await dataPlane.observe());
+    } catch (error) {
+      this.#needs.log.debug({ problem: messageOf(error) }, 'the data plane could not be observed');
+    }
+    if (this.#stopped) return;
+    // Round trips and last words change without an event.
+    this.#neighbours.update(this.#needs.membership.members());
+    this.#view();
+    const now = clock.now();
+    for (const hosted of this.#hosted.values()) {
+      const observed = this.#rates.latest?.functions[hosted.key];
+      this.#scaler.look(hosted, (observed?.inFlight ?? 0) + (observed?.queued ?? 0));
+    }
+    this.#tellStatus();
+    instruments.replicas([...this.#hosted.values()].map((hosted) => [hosted.key, this.#replicas(hosted).length]));
+    instruments.viewAges(
+      this.#neighbours.members().flatMap(({ id, announcement, lastSeen }) => {
+        const at = Math.max(lastSeen, this.#neighbours.status(id)?.at ?? 0);
+        return announcement === undefined ? [] : [[announcement.name, Math.max(0, now - at) / 1000] as const];
+      }),
+    );
+  }
+
+  #view(): void {
+    const { self, slots, clock } = this.#needs;
+    this.#strategy.view(
+      buildView({
+        self,
+        slots,
+        hosted: this.#hosted,
+        rates: this.#rates,
+        neighbours: this.#neighbours,
+        replicas: (hosted) => this.#replicas(hosted).length,
+        now: clock.now(),
+      }),
+    );
+  }
+
+  #tellStatus(): void {
+    const latest = this.#rates.latest;
+    const ready = [...this.#hosted.values()].filter((hosted) => hosted.spec !== undefined && hosted.ready);
+    this.#teller.look({
+      inFlight: latest?.inFlight ?? 0,
+      slots: this.#needs.slots,
+      functions: Object.fromEntries(
+        ready.map((hosted) => [
+          hosted.key,
+          {
+            inFlight: latest?.functions[hosted.key]?.inFlight ?? 0,
+            limit: hosted.settings.perReplica * this.#needs.maxReplicas,
+            replicas: this.#replicas(hosted).length,
+          },
+        ]),
+      ),
+    });
+  }
+
+  #replicas({ ref, spec }: Hosted) {
+    return spec === undefined ? [] : this.#needs.provider.resolve(ref);
+  }
+
+  // ---- what changes
+
+  #catalogueChanged(changed: readonly string[]): void {
+    const touched = new Set<FunctionKey>();
+    for (const key of changed) {
+      const [kind, namespace = '', name = ''] = key.split('/');
+      if (kind === 'function' || kind === 'override') touched.add(functionKey(name, namespace));
+    }
+    for (const key of touched) this.#rehost(key);
+    if (touched.size === 0) return;
+    this.#scaler.forget(this.#hosted);
+    this.#view();
+    this.#replan();
+  }
+
+  #rehost(key: FunctionKey): void {
+    const { catalogue, node } = this.#needs;
+    const before = this.#hosted.get(key);
+    const dot = key.lastIndexOf('.');
+    const ref = { name: key.slice(0, dot), namespace: key.slice(dot + 1) };
+    const record = catalogue.get(keys.function(ref.namespace, ref.name));
+    if (record === undefined) {
+      this.#hosted.delete(key);
+      this.#reconciler.touch(key);
+      return;
+    }
+    const value = asFunction(record);
+    const overrides = catalogue.list(keys.override(ref.namespace, ref.name, '')).map(asOverride);
+    const deployment = applyOverrides(value, overrides, node);
+    const { placed, problem } = placementOf(value.deployment.constraints, node);
+    const spec = placed
+      ? { ref, revision: revisionOf(value, deployment), digest: value.digest, deployment }
+      : undefined;
+    this.#hosted.set(key, {
+      key,
+      ref,
+      value,
+      settings: settingsOf(deployment),
+      spec,
+      // While a new revision is made ready the old one goes on.
+      ready: spec !== undefined && before?.ready === true,
+      ...(problem !== undefined && { problem }),
+    });
+    this.#reconciler.touch(key);
+  }
+
+  /** What an earlier agent left running is ready at once. */
+  async #adopted(): Promise<void> {
+    for (const { spec } of await this.#needs.provider.list()) {
+      const hosted = this.#hosted.get(functionKey(spec.ref.name, spec.ref.namespace));
+      if (hosted?.spec?.revision === spec.revision) hosted.ready = true;
+      // Deleted or moved while there was no agent.
+      if (hosted === undefined) this.#reconciler.touch(functionKey(spec.ref.name, spec.ref.namespace));
+    }
+  }
+
+  #functionChanged(key: FunctionKey): void {
+    const hosted = this.#hosted.get(key);
+    if (hosted !== undefined) this.#scaler.look(hosted, this.#rates.latest?.functions[key]?.inFlight ?? 0);
+    this.#view();
+    this.#tellStatus();
+    this.#replan();
+  }
+
+  #demanded({ key, inFlight }: Demand): void {
+    const hosted = this.#hosted.get(key);
+    if (hosted !== undefined) this.#scaler.look(hosted, inFlight);
+  }
+
+  #membersChanged(): void {
+    this.#neighbours.update(this.#needs.membership.members());
+    this.#teller.repeat();
+    this.#view();
+    this.#replan();
+  }
+
+  #received(from: NodeId, message: Message): void {
+    if (message.kind === 'status') {
+      const hint = this.#neighbours.heard(from, message.status, this.#needs.clock.now());
+      this.#needs.dataPlane.hint([hint]);
+      return;
+    }
+    if (message.kind === 'strategy' && message.strategy === this.#needs.strategy.name) {
+      this.#strategy.received(from, message.payload);
+    }
+  }
+
+  // ---- do
+
+  #announce(): void {
+    const { membership, announcement, slots } = this.#needs;
+    membership.announce({ ...announcement, slots, draining: this.#draining });
+  }
+
+  #tell(to: NodeId | 'all', message: Message): void {
+    const { membership, log } = this.#needs;
+    const sent = to === 'all' ? membership.broadcast(message) : membership.send(to, message);
+    sent.catch((error: unknown) => log.debug({ to, problem: messageOf(error) }, 'a message could not be sent'));
+  }
+
+  #asked(): readonly { readonly name: string; fetch(path: string): Promise<Response> }[] {
+    return this.#neighbours
+      .plans()
+      .map((peer: PeerPlan) => ({ name: peer.name, fetch: (path) => this.#needs.peerFetch.fetch(peer, path, {}) }));
+  }
+
+  /** Many changes come together: one plan is made of them, and the next only when that one is in force. */
+  #replan(): void {
+    this.#replanWanted = true;
+    this.#replanning ??= this.#replanAll().finally(() => {
+      this.#replanning = undefined;
+    });
+  }
+
+  async #replanAll(): Promise<void> {
+    await Promise.resolve();
+    while (this.#replanWanted) {
+      this.#replanWanted = false;
+      this.#version += 1;
+      const { self, node, slots, maxReplicas, queueMs, timeoutMs, dataPlane, instruments, log } = this.#needs;
+      const plan = composePlan({
+        version: this.#version,
+        node: { id: self, name: node.name },
+        slots,
+        draining: this.#draining,
+        peers: this.#neighbours.plans(),
+        hosted: this.#hosted,
+        replicas: (hosted) => this.#replicas(hosted),
+        routes: this.#routes,
+        maxReplicas,
+        queueMs,
+        timeoutMs,
+      });
+      try {
+        await dataPlane.apply(plan);
+        instruments.planChanged();
+      } catch (error) {
+        log.warn({ problem: messageOf(error) }, 'the data plane did not take the plan; it gets the next one');
+      }
+    }
+  }
+}

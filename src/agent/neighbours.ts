@@ -1,0 +1,76 @@
+import type { PeerHint } from '../dataplanes/data-plane.ts';
+import type { FunctionKey, NodeId } from '../domain/ids.ts';
+import type { Member } from '../membership/membership.ts';
+import type { NodeStatus } from '../membership/message.ts';
+import type { PeerPlan } from '../routing/plan.ts';
+import type { PeerView } from '../strategies/strategy.ts';
+
+/** A peer that said nothing of itself for so long is not asked any more, even while its connection stands. */
+const staleMs = 5_000;
+
+type Known = { readonly status: NodeStatus; readonly at: number };
+
+/** What the peers said of their load, and who of them can be sent work. */
+export class Neighbours {
+  readonly #known = new Map<NodeId, Known>();
+  #members: readonly Member[] = [];
+
+  /** Forgets those that are members no more. */
+  update(members: readonly Member[]): void {
+    this.#members = members;
+    const ids = new Set(members.map(({ id }) => id));
+    for (const id of this.#known.keys()) if (!ids.has(id)) this.#known.delete(id);
+  }
+
+  heard(from: NodeId, status: NodeStatus, now: number): PeerHint {
+    this.#known.set(from, { status, at: now });
+    return { id: from, ...status };
+  }
+
+  members(): readonly Member[] {
+    return this.#members;
+  }
+
+  status(id: NodeId): Known | undefined {
+    return this.#known.get(id);
+  }
+
+  /** Those that are there, announced themselves and are not leaving. */
+  usable(now: number): readonly Member[] {
+    return this.#members.filter(({ id, state, announcement }) => {
+      const known = this.#known.get(id);
+      const fresh = known !== undefined && now - known.at <= staleMs;
+      return state === 'alive' && announcement !== undefined && !announcement.draining && fresh;
+    });
+  }
+
+  /**
+   * For the plan: everyone who may send work here, which includes those that leave; strategies name whom to send to.
+   */
+  plans(): readonly PeerPlan[] {
+    return this.#members.flatMap(({ id, publicKey, announcement, state, rttMs }) => {
+      if (announcement === undefined || state === 'gone') return [];
+      const { name, slots, peer } = announcement;
+      const address = { kind: 'tcp' as const, host: peer.host, port: peer.port };
+      // Rounded, so that a plan does not change with every measurement.
+      return [{ id, name, address, publicKey, slots, rttMs: roundRtt(rttMs ?? 0) }];
+    });
+  }
+
+  views(now: number): readonly PeerView[] {
+    return this.usable(now).map(({ id, rttMs, announcement }) => {
+      const known = this.#known.get(id);
+      return {
+        id,
+        functions: Object.keys(known?.status.functions ?? {}) as FunctionKey[],
+        slots: announcement?.slots ?? 0,
+        inFlight: known?.status.inFlight ?? 0,
+        rttMs: roundRtt(rttMs ?? 0),
+        ageMs: known === undefined ? 0 : now - known.at,
+      };
+    });
+  }
+}
+
+/** To one significant digit: 0.3, 2, 40 ms. */
+const roundRtt = (ms: number): number => (ms <= 0 ? 0 : Number(ms.toPrecision(1)));

@@ -1,0 +1,65 @@
+import { request as httpsRequest } from 'node:https';
+import { Readable } from 'node:stream';
+import type { ChannelCredentials } from '../dataplanes/certificate.ts';
+import { PeerAgent } from '../dataplanes/peer-channel.ts';
+import { SkeinError } from '../domain/errors.ts';
+import type { NodeId } from '../domain/ids.ts';
+import type { PeerPlan } from '../routing/plan.ts';
+
+const connectTimeoutMs = 2_000;
+const maxSockets = 8;
+
+/** The agent's own requests to peers, over the same channel as forwarded calls: both sides prove who they are. */
+export class PeerFetch {
+  readonly #credentials: ChannelCredentials;
+  readonly #agents = new Map<NodeId, { readonly agent: PeerAgent; readonly endpoint: string }>();
+
+  constructor(credentials: ChannelCredentials) {
+    this.#credentials = credentials;
+  }
+
+  /** As `fetch`, for a path at a peer. `unavailable` when it cannot be reached. */
+  async fetch(peer: PeerPlan, path: string, init: RequestInit): Promise<Response> {
+    const request = httpsRequest({
+      agent: this.#agent(peer),
+      path,
+      method: init.method ?? 'GET',
+      headers: Object.fromEntries(new Headers(init.headers)),
+      ...(init.signal != null && { signal: init.signal }),
+    });
+    return new Promise((resolve, reject) => {
+      request.once('error', (cause) => {
+        reject(new SkeinError('unavailable', `${peer.name} cannot be reached: ${cause.message}`, { cause }));
+      });
+      request.once('response', (answer) => {
+        const headers = new Headers();
+        for (let index = 0; index + 1 < answer.rawHeaders.length; index += 2) {
+          headers.append(answer.rawHeaders[index] ?? '', answer.rawHeaders[index + 1] ?? '');
+        }
+        const status = answer.statusCode ?? 502;
+        const body = status === 204 || status === 304 ? null : (Readable.toWeb(answer) as ReadableStream);
+        resolve(new Response(body, { status, headers }));
+      });
+      request.end(typeof init.body === 'string' ? init.body : undefined);
+    });
+  }
+
+  stop(): void {
+    for (const { agent } of this.#agents.values()) agent.destroy();
+    this.#agents.clear();
+  }
+
+  #agent(peer: PeerPlan): PeerAgent {
+    const { host, port } = peer.address;
+    const endpoint = `${host} ${port} ${peer.publicKey}`;
+    const known = this.#agents.get(peer.id);
+    if (known?.endpoint === endpoint) return known.agent;
+    known?.agent.retire();
+    const agent = new PeerAgent({ host, port, publicKey: peer.publicKey }, this.#credentials, {
+      connectTimeoutMs,
+      maxSockets,
+    });
+    this.#agents.set(peer.id, { agent, endpoint });
+    return agent;
+  }
+}

@@ -1,0 +1,109 @@
+import { freshScale, scaleReplicas, type ScaleState } from '../autoscaler/replicas.ts';
+import { messageOf } from '../domain/errors.ts';
+import type { FunctionKey } from '../domain/ids.ts';
+import type { FunctionProvider } from '../providers/provider.ts';
+import type { Clock } from '../std/clock.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { Hosted } from './hosted.ts';
+import { maxReplicasOf } from './compose-plan.ts';
+
+export type ScalerNeeds = {
+  readonly provider: FunctionProvider;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly maxReplicas: number;
+  readonly idleMs: number;
+};
+
+/** Calls at once that a replica without a bound of its own should have: a Node process is one core's, and a core has four slots. */
+const defaultPerReplica = 4;
+
+type Entry = {
+  state: ScaleState;
+  wanted: number;
+  /** Set by hand; what load asks for comes on top. */
+  floor: number;
+  revision: string;
+  running: boolean;
+};
+
+/** Keeps each function's replicas as many as its load needs. */
+export class Scaler {
+  readonly #needs: ScalerNeeds;
+  readonly #entries = new Map<FunctionKey, Entry>();
+
+  constructor(needs: ScalerNeeds) {
+    this.#needs = needs;
+  }
+
+  /** Calls wait and no replica is free, or time has passed: look at the function anew. */
+  look(hosted: Hosted, inFlight: number): void {
+    if (hosted.spec === undefined || !hosted.ready) return;
+    const entry = this.#entry(hosted);
+    const { settings } = hosted;
+    const max = maxReplicasOf(hosted, this.#needs.maxReplicas);
+    const { state, wanted } = scaleReplicas(entry.state, {
+      now: this.#needs.clock.monotonic(),
+      inFlight,
+      perReplica: settings.perReplica > 0 ? settings.perReplica : defaultPerReplica,
+      min: Math.min(max, Math.max(settings.min, entry.floor)),
+      max,
+      idleMs: this.#needs.idleMs,
+    });
+    entry.state = state;
+    entry.wanted = wanted;
+    this.#follow(hosted, entry);
+  }
+
+  /** By hand: so many now, and not fewer until told otherwise. */
+  async set(hosted: Hosted, replicas: number): Promise<void> {
+    const entry = this.#entry(hosted);
+    const count = Math.min(replicas, this.#needs.maxReplicas);
+    entry.floor = count;
+    entry.wanted = count;
+    entry.state = freshScale(0, this.#needs.clock.monotonic());
+    await this.#needs.provider.scale(hosted.ref, count);
+  }
+
+  forget(keys: ReadonlyMap<FunctionKey, unknown>): void {
+    for (const key of this.#entries.keys()) if (!keys.has(key)) this.#entries.delete(key);
+  }
+
+  #entry(hosted: Hosted): Entry {
+    const revision = hosted.spec?.revision ?? '';
+    const known = this.#entries.get(hosted.key);
+    if (known !== undefined) {
+      known.revision = revision;
+      return known;
+    }
+    const { first } = hosted.settings;
+    const state = freshScale(first, this.#needs.clock.monotonic());
+    const entry: Entry = { state, wanted: first, floor: 0, revision, running: false };
+    this.#entries.set(hosted.key, entry);
+    return entry;
+  }
+
+  /** One call to the provider at a time for each function, always with the newest wish. */
+  #follow(hosted: Hosted, entry: Entry): void {
+    if (entry.running) return;
+    entry.running = true;
+    void (async () => {
+      let done = -1;
+      while (done !== entry.wanted) {
+        done = entry.wanted;
+        const present = (await this.#needs.provider.list()).find(
+          ({ spec }) => spec.ref.name === hosted.ref.name && spec.ref.namespace === hosted.ref.namespace,
+        );
+        if (present === undefined || present.replicas === done) continue;
+        await this.#needs.provider.scale(hosted.ref, done);
+      }
+    })()
+      .catch((error: unknown) => {
+        hosted.problem = messageOf(error);
+        this.#needs.log.warn({ function: hosted.key, problem: messageOf(error) }, 'replicas could not be scaled');
+      })
+      .finally(() => {
+        entry.running = false;
+      });
+  }
+}

@@ -1,0 +1,123 @@
+import { readFile, realpath, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { normaliseImage, parseImage } from '../bundles/image.ts';
+import { fileToPack, listFolder } from '../bundles/list-folder.ts';
+import { manifest, type Manifest, manifestFile } from '../bundles/manifest.ts';
+import { packToFile, type PackFile } from '../bundles/pack.ts';
+import { SkeinError } from '../domain/errors.ts';
+import type { Digest } from '../domain/ids.ts';
+import type { Log } from '../telemetry/log.ts';
+import { findAssets } from './assets.ts';
+import { bundleCode } from './bundle-code.ts';
+import { carryPackages } from './carry-packages.ts';
+import { findEntry } from './find-entry.ts';
+import { handlerKind } from './handler-kind.ts';
+import { type HttpSettings, type NodeSettings, type PackageJson, readSettings } from './settings.ts';
+
+export type BuildRequest = {
+  /** The function's folder. */
+  readonly folder: string;
+  /** What to call it: NAME or NAME:TAG. */
+  readonly image: string;
+  /** Where the archive goes; its folder must exist. */
+  readonly out: string;
+  readonly log: Log;
+};
+
+export type Built = {
+  readonly digest: Digest;
+  /** Of the archive. */
+  readonly bytes: number;
+  /** As NAME:TAG. */
+  readonly image: string;
+  readonly manifest: Manifest;
+  /** Paths inside the bundle, sorted. */
+  readonly files: readonly string[];
+};
+
+/**
+ * Makes a bundle of a function's folder. In node mode the handler and all it imports become one ES module; in http mode
+ * the folder is packed as it is. Nothing is installed or downloaded, and the same sources give the same digest.
+ * `invalid` when the folder cannot become a bundle, with the place to mend; `too-large` past `bundleLimits`.
+ */
+export const build = async ({ folder, image, out, log }: BuildRequest): Promise<Built> => {
+  if (parseImage(image)?.digest !== undefined) {
+    throw new SkeinError('invalid', `A bundle's digest is known when it is built: name it ${image.split('@')[0]}.`);
+  }
+  const name = normaliseImage(image);
+  const root = await realFolder(folder);
+  const { settings, packageJson } = await readSettings(root);
+  const content =
+    settings.mode === 'http'
+      ? await httpContent(root, settings, path.resolve(out))
+      : await nodeContent(root, settings, packageJson, log);
+  const files = [...content.files, manifestEntry(content.manifest)];
+  const packed = await packToFile(files, out);
+  log.info({ image: name, digest: packed.digest, bytes: packed.bytes, files: files.length }, 'built a bundle');
+  return { ...packed, image: name, manifest: content.manifest, files: files.map((file) => file.path).sort() };
+};
+
+type Content = { readonly manifest: Manifest; readonly files: readonly PackFile[] };
+
+const nodeContent = async (
+  root: string,
+  settings: NodeSettings,
+  packageJson: PackageJson | undefined,
+  log: Log,
+): Promise<Content> => {
+  const source = await findEntry(root, settings, packageJson);
+  const { external, inline } = settings;
+  const { code, packages, addons } = await bundleCode({ folder: root, entry: source, external, inline, log });
+  // Beside its source, so that what the code finds relative to itself is there when it runs.
+  const entry = source.replace(/\.[^./]+$/, '.mjs');
+  const handler = settings.handler ?? handlerKind(source, await readFile(path.join(root, source), 'utf8'));
+  const files = [
+    { path: entry, contents: Buffer.from(code), executable: false },
+    ...(await findAssets(root, settings.assets)),
+    ...(await Promise.all(addons.map(async (addon) => fileToPack(root, addon)))),
+    ...(await carryPackages(packages)),
+  ];
+  const native = files.find((file) => file.path.endsWith('.node'));
+  if (native !== undefined) {
+    log.warn(
+      { file: native.path },
+      'the bundle has a native addon, which node mode does not load: what needs it wants http mode',
+    );
+  }
+  return { manifest: manifest.parse({ ...common(settings), mode: 'node', entry, handler }), files };
+};
+
+const stayAtHome = ['.git', '**/.git', '**/.DS_Store', '**/node_modules/.cache', '.skein'];
+
+const httpContent = async (root: string, settings: HttpSettings, out: string): Promise<Content> => {
+  const ignored = [...stayAtHome, ...settings.ignore].map((pattern) => pattern.replace(/\/(\*\*)?$/, ''));
+  const isIgnored = (inside: string): boolean =>
+    inside === manifestFile ||
+    path.join(root, inside) === out ||
+    ignored.some((pattern) => path.matchesGlob(inside, pattern));
+  const files = await listFolder(root, isIgnored);
+  const { command, listen, ready } = settings;
+  const program = command[0] ?? '';
+  if (program.startsWith('./') && !files.some((file) => file.path === program.slice(2))) {
+    throw new SkeinError('invalid', `The program ${program} is not in ${root}: correct "command" in the settings.`);
+  }
+  return { manifest: manifest.parse({ ...common(settings), mode: 'http', command, listen, ready }), files };
+};
+
+const common = (settings: NodeSettings | HttpSettings) => ({
+  manifest: 1,
+  env: settings.env,
+  ...(settings.mode === 'node' ? { threads: settings.threads } : {}),
+});
+
+const manifestEntry = (contents: Manifest): PackFile => ({
+  path: manifestFile,
+  contents: Buffer.from(`${JSON.stringify(contents, null, 2)}\n`),
+  executable: false,
+});
+
+const realFolder = async (folder: string): Promise<string> => {
+  const root = await realpath(folder).catch(() => undefined);
+  if (root !== undefined && (await stat(root)).isDirectory()) return root;
+  throw new SkeinError('invalid', `There is no folder ${folder}.`);
+};

@@ -1,0 +1,143 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { parse } from 'yaml';
+import { z } from 'zod';
+import { SkeinError, messageOf } from '../domain/errors.ts';
+import { type FunctionDeployment, functionDeployment } from '../domain/function.ts';
+import { nearestName } from '../std/nearest-name.ts';
+import { type Environment, substitute } from './substitute.ts';
+
+export type StackFunction = {
+  /** Absolute path of the function's sources; missing when the image is deployed as it is. */
+  readonly folder?: string;
+  readonly deployment: FunctionDeployment;
+};
+
+/** Every value is read as text, as OpenFaaS' own tools take it: `1.10` stays `1.10` and `yes` stays `yes`. */
+const nothing = z.literal('').transform(() => undefined);
+const strings = z.record(z.string(), z.string()).or(nothing).optional();
+const list = z.array(z.string()).or(nothing).optional();
+const flag = z.enum(['true', 'false']).transform((text) => text === 'true');
+const resources = z.strictObject({ memory: z.string().optional(), cpu: z.string().optional() }).or(nothing).optional();
+
+const stackFunction = z.strictObject({
+  lang: z.string().optional(),
+  handler: z.string().optional(),
+  image: z.string().optional(),
+  namespace: z.string().optional(),
+  fprocess: z.string().optional(),
+  environment: strings,
+  environment_file: list,
+  secrets: list,
+  labels: strings,
+  annotations: strings,
+  limits: resources,
+  requests: resources,
+  constraints: list,
+  readonly_root_filesystem: flag.optional(),
+  skip_build: flag.optional(),
+  // How a container is built: without meaning for a bundle, and part of files that must load unchanged.
+  build_args: z.unknown().optional(),
+  build_options: z.unknown().optional(),
+  build_secrets: z.unknown().optional(),
+  platforms: z.unknown().optional(),
+});
+
+const stack = z.strictObject({
+  version: z.string().optional(),
+  provider: z
+    .strictObject({ name: z.string().optional(), gateway: z.string().optional(), network: z.string().optional() })
+    .optional(),
+  functions: z.record(z.string(), stackFunction),
+  configuration: z.unknown().optional(),
+});
+
+const environmentFile = z.strictObject({ environment: strings });
+
+/**
+ * Reads an OpenFaaS `stack.yml`, filling in `${NAME}` and `${NAME:-default}` from `environment`. Folders and
+ * environment files are relative to the stack file. A function without an image gets `NAME:latest`. `invalid` when the
+ * file or a file it names cannot be read or makes no sense; every fault is named, with what was probably meant.
+ */
+export const readStackFile = async (file: string, environment: Environment): Promise<readonly StackFunction[]> => {
+  const parsed = await readYaml(file, stack, environment);
+  const folder = path.dirname(path.resolve(file));
+  const functions = Object.entries(parsed.functions);
+  return Promise.all(functions.map(async ([name, entry]) => stackEntry(file, folder, name, entry, environment)));
+};
+
+const stackEntry = async (
+  file: string,
+  folder: string,
+  name: string,
+  entry: z.infer<typeof stackFunction>,
+  environment: Environment,
+): Promise<StackFunction> => {
+  const envVars: Record<string, string> = {};
+  for (const name of entry.environment_file ?? []) {
+    Object.assign(envVars, (await readYaml(path.resolve(folder, name), environmentFile, environment)).environment);
+  }
+  Object.assign(envVars, entry.environment);
+  const deployment = {
+    service: name,
+    image: entry.image ?? `${name}:latest`,
+    namespace: entry.namespace,
+    envProcess: entry.fprocess,
+    envVars: Object.keys(envVars).length > 0 ? envVars : undefined,
+    secrets: entry.secrets,
+    labels: entry.labels,
+    annotations: entry.annotations,
+    limits: entry.limits,
+    requests: entry.requests,
+    constraints: entry.constraints,
+    readOnlyRootFilesystem: entry.readonly_root_filesystem,
+  };
+  const present = Object.fromEntries(Object.entries(deployment).filter(([, value]) => value !== undefined));
+  const checked = check(functionDeployment, present, `The function ${name} in ${file}`);
+  const isBuilt = entry.handler !== undefined && entry.handler !== '' && entry.skip_build !== true;
+  return { deployment: checked, ...(isBuilt ? { folder: path.resolve(folder, entry.handler ?? '') } : {}) };
+};
+
+const readYaml = async <Schema extends z.ZodType>(
+  file: string,
+  schema: Schema,
+  environment: Environment,
+): Promise<z.infer<Schema>> => {
+  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
+    throw new SkeinError('invalid', `${file} cannot be read: ${messageOf(cause)}.`, { cause });
+  });
+  let raw: unknown;
+  try {
+    raw = parse(text, { schema: 'failsafe', merge: true });
+  } catch (cause) {
+    throw new SkeinError('invalid', `${file} is not YAML: ${messageOf(cause)}`, { cause });
+  }
+  return check(schema, fillIn(raw, environment), file);
+};
+
+/** After parsing, so that what a variable holds stays one value whatever is in it. */
+const fillIn = (value: unknown, environment: Environment): unknown => {
+  if (typeof value === 'string') return substitute(value, environment);
+  if (Array.isArray(value)) return value.map((item) => fillIn(item, environment));
+  if (typeof value !== 'object' || value === null) return '';
+  const entries = Object.entries(value).map(([key, item]) => [substitute(key, environment), fillIn(item, environment)]);
+  return Object.fromEntries(entries);
+};
+
+const check = <Schema extends z.ZodType>(schema: Schema, raw: unknown, place: string): z.infer<Schema> => {
+  const parsed = schema.safeParse(raw);
+  if (parsed.success) return parsed.data;
+  throw new SkeinError('invalid', `${place} makes no sense: ${parsed.error.issues.map(describe).join('; ')}.`);
+};
+
+const known = [stack, stackFunction, environmentFile].flatMap((schema) => Object.keys(schema.shape));
+
+const describe = (issue: z.core.$ZodIssue): string => {
+  const place = issue.path.join('.') || 'it';
+  if (issue.code !== 'unrecognized_keys') return `${place}: ${issue.message}`;
+  const keys = issue.keys.map((key) => {
+    const meant = nearestName(key, known);
+    return meant === undefined ? key : `${key} (${meant}?)`;
+  });
+  return `${place} has keys that mean nothing: ${keys.join(', ')}`;
+};

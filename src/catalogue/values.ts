@@ -1,0 +1,56 @@
+import { z } from 'zod';
+import { functionDeployment } from '../domain/function.ts';
+import { defaultNamespace, parseDigest } from '../domain/ids.ts';
+import { keys, type CatalogueRecord, type FunctionValue, type ImageValue, type OverrideValue } from './record.ts';
+
+/**
+ * What may be kept under each kind of key. Values travel and are stored as they were written; they are checked
+ * here before anyone uses them. Unknown members are allowed: a newer node may have written them.
+ */
+const digest = z
+  .string()
+  .refine((text) => parseDigest(text) !== undefined, 'must be sha256: and 64 hexadecimal digits');
+const strings = z.record(z.string(), z.string());
+
+const functionValue = z.object({
+  deployment: functionDeployment,
+  digest,
+  createdAt: z.iso.datetime({ offset: true }),
+});
+
+const imageValue = z.object({ digest });
+
+const overrideValue = z.object({
+  selector: z.array(z.string().max(512)).max(32),
+  labels: strings.optional(),
+  envVars: strings.optional(),
+  limits: z.object({ memory: z.string().optional(), cpu: z.string().optional() }).optional(),
+});
+
+/** What is wrong with a value under a key, or undefined. Kinds of keys that this version does not know take anything. */
+export const problemOf = (key: string, value: unknown): string | undefined => {
+  if (value === null) return undefined;
+  const kind = key.slice(0, key.indexOf('/'));
+  const schema = schemas.get(kind);
+  if (schema === undefined) return undefined;
+  const parsed = schema.safeParse(value);
+  if (!parsed.success) return z.prettifyError(parsed.error);
+  return kind === 'function' ? misfiled(key, value as FunctionValue) : undefined;
+};
+
+const schemas = new Map<string, z.ZodType>([
+  ['function', functionValue],
+  ['image', imageValue],
+  ['override', overrideValue],
+]);
+
+/** A function under another's key would be run in its place. */
+const misfiled = (key: string, { deployment }: FunctionValue): string | undefined =>
+  key === keys.function(deployment.namespace || defaultNamespace, deployment.service)
+    ? undefined
+    : `The deployment of ${deployment.service} does not belong under ${key}.`;
+
+/** A record whose value was checked, as what its kind of key says it is. */
+export const asFunction = (record: CatalogueRecord): FunctionValue => record.value as FunctionValue;
+export const asImage = (record: CatalogueRecord): ImageValue => record.value as ImageValue;
+export const asOverride = (record: CatalogueRecord): OverrideValue => record.value as OverrideValue;

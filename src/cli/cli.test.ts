@@ -1,0 +1,283 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { runSkein, type Ran, type RunOptions } from './testing/run-skein.ts';
+
+type Seen = { readonly line: string; readonly user: string | undefined; readonly body: string };
+
+let server: Server;
+let gateway = '';
+let folder = '';
+let seen: Seen[] = [];
+/** What the gateway answers, by method and path. */
+let answers: Record<string, { readonly status: number; readonly body?: unknown }> = {};
+
+const answer: RequestListener = (request, response) => {
+  const chunks: Buffer[] = [];
+  request.on('data', (chunk: Buffer) => chunks.push(chunk));
+  request.on('end', () => {
+    const { authorization } = request.headers;
+    const user = authorization && Buffer.from(authorization.slice('Basic '.length), 'base64').toString();
+    const line = `${request.method} ${request.url}`;
+    seen.push({ line, user, body: Buffer.concat(chunks).toString('latin1') });
+    const found = answers[line] ?? answers[line.split('?')[0]!] ?? { status: 404 };
+    response.writeHead(found.status, { 'X-Skein-Node': 'node-1', 'X-Skein-Reason': 'full' });
+    response.end(
+      typeof found.body === 'string' ? found.body : found.body === undefined ? '' : JSON.stringify(found.body),
+    );
+  });
+};
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'skein-cli-'));
+  seen = [];
+  answers = {};
+  server = createServer(answer);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  gateway = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+});
+
+afterEach(async () => {
+  rmSync(folder, { recursive: true });
+  server.closeAllConnections();
+  await new Promise((resolve) => server.close(resolve));
+});
+
+const skein = (args: readonly string[], options: RunOptions = {}): Promise<Ran> =>
+  runSkein(args, { cwd: folder, ...options, env: { SKEIN_GATEWAY: gateway, ...options.env } });
+
+const figlet = { name: 'figlet', image: 'figlet:latest', replicas: 2, availableReplicas: 1, invocationCount: 7 };
+
+describe('which gateway, and as whom', () => {
+  test('the flag is over SKEIN_GATEWAY, that over OPENFAAS_URL, before or after the command', async () => {
+    answers['GET /system/functions'] = { status: 200, body: [figlet] };
+    const nowhere = 'http://127.0.0.1:9';
+    const both = { SKEIN_GATEWAY: gateway, OPENFAAS_URL: nowhere };
+    const env = { SKEIN_GATEWAY: nowhere };
+    const runs = [
+      await skein(['list'], { env: both }),
+      await skein(['list'], { env: { SKEIN_GATEWAY: '', OPENFAAS_URL: `${gateway}/` } }),
+      await skein(['list', '--gateway', gateway], { env }),
+      await skein(['--gateway', gateway, 'list'], { env }),
+    ];
+    expect(runs.map(({ code }) => code)).toEqual([0, 0, 0, 0]);
+  });
+
+  test("the password is read from the node's folder, or from the file that is named", async () => {
+    answers['GET /system/functions'] = { status: 200, body: [] };
+    writeFileSync(join(folder, 'admin-password'), 'one\n');
+    writeFileSync(join(folder, 'other'), 'two');
+    await skein(['list']);
+    await skein(['list', '--data', folder]);
+    await skein(['--data', folder, 'list']);
+    await skein(['list'], { env: { SKEIN_PASSWORD_FILE: join(folder, 'other') } });
+    expect(seen.map(({ user }) => user)).toEqual([undefined, 'admin:one', 'admin:one', 'admin:two']);
+  });
+
+  test('says what to do when the password is missing or wrong', async () => {
+    answers['GET /system/functions'] = { status: 401, body: 'invalid credentials' };
+    const missing = await skein(['list']);
+    expect(missing).toMatchObject({ code: 1, out: '' });
+    expect(missing.err).toMatch(/^skein: .*asks for a password.*--data.*--password-file\n$/);
+    writeFileSync(join(folder, 'admin-password'), 'hunter2');
+    const wrong = await skein(['list', '--data', folder]);
+    expect(wrong.err).toMatch(/does not accept the password/);
+    expect(wrong.err).not.toContain('hunter2');
+    expect(await skein(['list', '--password-file', 'absent'])).toMatchObject({ code: 2 });
+  });
+
+  test('says what to do when nobody is there', async () => {
+    await new Promise((resolve) => server.close(resolve));
+    const { code, err } = await skein(['list']);
+    expect(code).toBe(1);
+    expect(err).toBe(
+      `skein: cannot reach ${gateway}: is a node running? start one with \`skein up\`, or name another with --gateway\n`,
+    );
+  });
+});
+
+describe('functions', () => {
+  test('are listed for people, for programs and for scripts', async () => {
+    answers['GET /system/functions?namespace=a'] = { status: 200, body: [figlet] };
+    expect((await skein(['list', '--namespace', 'a'])).out).toBe(
+      'NAME    READY  CALLS  IMAGE\nfiglet    1/2      7  figlet:latest\n',
+    );
+    expect(JSON.parse((await skein(['list', '--namespace', 'a', '--json'])).out)).toEqual([figlet]);
+    expect((await skein(['list', '--namespace', 'a', '--quiet'])).out).toBe('figlet\n');
+  });
+
+  test('are described', async () => {
+    answers['GET /system/function/figlet'] = { status: 200, body: { ...figlet, labels: { a: 'b' } } };
+    const { out } = await skein(['describe', 'figlet']);
+    expect(out).toContain(`url       ${gateway}/function/figlet\n`);
+    expect(out).toContain('labels    a=b\n');
+    expect(JSON.parse((await skein(['describe', 'figlet', '--json'])).out)).toMatchObject(figlet);
+    expect(await skein(['describe', 'absent'])).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('no function absent'),
+    });
+  });
+
+  test('are removed', async () => {
+    answers['DELETE /system/functions'] = { status: 202 };
+    expect(await skein(['remove', 'a', 'b', '--namespace', 'n'])).toMatchObject({
+      code: 0,
+      out: 'removed a\nremoved b\n',
+    });
+    expect(seen.map(({ body }) => JSON.parse(body) as unknown)).toEqual([
+      { functionName: 'a', namespace: 'n' },
+      { functionName: 'b', namespace: 'n' },
+    ]);
+  });
+
+  test('are deployed by image: updated where there is one, else made', async () => {
+    answers['POST /system/functions'] = { status: 202 };
+    const args = ['deploy', 'greet', '--image', 'team/hello:1', '--env', 'A=b=c', '--label', 'dfaas.maxrate=5'];
+    const made = await skein([...args, '--constraint', 'skein.node==node-2', '--json']);
+    expect(made.code).toBe(0);
+    expect(JSON.parse(made.out)).toEqual([
+      { name: 'greet', image: 'team/hello:1', outcome: 'deployed', url: `${gateway}/function/greet` },
+    ]);
+    expect(seen.map(({ line }) => line)).toEqual(['PUT /system/functions', 'POST /system/functions']);
+    expect(JSON.parse(seen[1]!.body)).toEqual({
+      service: 'greet',
+      image: 'team/hello:1',
+      envVars: { A: 'b=c' },
+      labels: { 'dfaas.maxrate': '5' },
+      constraints: ['skein.node==node-2'],
+    });
+    answers['PUT /system/functions'] = { status: 202 };
+    expect((await skein(args)).out).toMatch(/^updated greet /);
+  });
+
+  test("a refusal comes with the gateway's own words", async () => {
+    answers['PUT /system/functions'] = { status: 400, body: 'image x is not known: build it\n' };
+    expect(await skein(['deploy', 'x', '--image', 'x'])).toMatchObject({
+      code: 1,
+      err: 'skein: image x is not known: build it\n',
+    });
+  });
+
+  test('a folder is built and stored before it is deployed', async () => {
+    answers['PUT /system/functions'] = { status: 202 };
+    answers['GET /system/function/hello'] = { status: 200, body: { ...figlet, replicas: 0, availableReplicas: 0 } };
+    writeFileSync(join(folder, 'handler.js'), "export default () => new Response('hi');\n");
+    const built = await skein(['build', '.', '--image', 'hello', '--out', 'hello.tgz', '--json']);
+    expect(built).toMatchObject({ code: 0, err: '' });
+    const { digest, image } = JSON.parse(built.out) as { readonly digest: string; readonly image: string };
+    expect(image).toBe('hello:latest');
+    answers[`PUT /system/bundles/${digest}`] = { status: 201 };
+    rmSync(join(folder, 'hello.tgz'));
+    const deployed = await skein(['deploy', '.', '--name', 'hello', '--wait']);
+    expect(deployed).toMatchObject({ code: 0, err: '' });
+    expect(seen.map(({ line }) => line)).toEqual([
+      `PUT /system/bundles/${digest}?image=hello%3Alatest`,
+      'PUT /system/functions',
+      'GET /system/function/hello',
+    ]);
+    expect(seen[0]!.body.startsWith('\u001F\u008B')).toBe(true);
+  });
+
+  test('a stack.yml deploys all its functions, with the options over it', async () => {
+    answers['PUT /system/functions'] = { status: 202 };
+    writeFileSync(
+      join(folder, 'stack.yml'),
+      'version: 1.0\nprovider:\n  name: openfaas\nfunctions:\n  a:\n    image: a:1\n    environment:\n      X: file\n      Y: file\n  b:\n    image: b:1\n',
+    );
+    expect(await skein(['deploy', 'stack.yml', '--env', 'X=flag', '--quiet'])).toEqual({ code: 0, out: '', err: '' });
+    expect(seen.map(({ body }) => JSON.parse(body) as unknown)).toMatchObject([
+      { service: 'a', image: 'a:1', envVars: { X: 'flag', Y: 'file' } },
+      { service: 'b', image: 'b:1', envVars: { X: 'flag' } },
+    ]);
+    expect(await skein(['deploy', 'stack.yml', '--name', 'c'])).toMatchObject({ code: 2 });
+  });
+});
+
+describe('invoke', () => {
+  test('sends what it is given and prints the answer as it is', async () => {
+    answers['POST /function/echo.team'] = { status: 200, body: 'no newline' };
+    const args = ['invoke', 'echo', '--namespace', 'team', '--query', 'a=b c', '--header', 'X-A: 1'];
+    expect(await skein([...args, '--data', 'hello'])).toEqual({ code: 0, out: 'no newline', err: '' });
+    await skein(args, { input: 'piped' });
+    expect(seen.map(({ line, body, user }) => [line, body, user])).toEqual([
+      ['POST /function/echo.team?a=b%20c', 'hello', undefined],
+      ['POST /function/echo.team?a=b%20c', 'piped', undefined],
+    ]);
+  });
+
+  test('fails when the function does, and says who refused and why', async () => {
+    answers['POST /function/echo'] = { status: 503, body: 'busy\n' };
+    expect(await skein(['invoke', 'echo'])).toEqual({
+      code: 1,
+      out: 'busy\n',
+      err: 'skein: echo answered 503 (full, at node-1)\n',
+    });
+  });
+});
+
+describe('load', () => {
+  test('prints JSON with the agreed fields', async () => {
+    answers['POST /function/echo'] = { status: 200, body: 'ok' };
+    const args = ['load', `${gateway}/function/echo`, '--rate', '50', '--duration', '200ms', '--data', 'x', '--json'];
+    const { code, out, err } = await skein(args);
+    expect({ code, err }).toEqual({ code: 0, err: '' });
+    const result = JSON.parse(out) as Record<string, unknown>;
+    expect(Object.keys(result)).toEqual(
+      'target rate achievedRate durationSeconds sent succeeded failed unsent successRatio statuses errors reasons latencyMs nodes perSecond'.split(
+        ' ',
+      ),
+    );
+    expect(result).toMatchObject({ sent: 10, succeeded: 10, nodes: { 'node-1': { served: 10 } } });
+    expect(seen[0]!.body).toBe('x');
+  });
+
+  test('exits with 1 when less succeeds than asked for', async () => {
+    answers['GET /f'] = { status: 503 };
+    const args = ['load', `${gateway}/f`, '--rate', '50', '--duration', '100ms'];
+    expect(await skein(args)).toMatchObject({ code: 0, out: expect.stringContaining('reasons    full: 5') });
+    expect(await skein([...args, '--fail-below', '0.5'])).toMatchObject({
+      code: 1,
+      err: 'skein: only 0 of the requests succeeded, less than 0.5\n',
+    });
+  });
+});
+
+test.each([
+  [['lst'], /Did you mean list/],
+  [['load', 'nowhere', '--rate', '1', '--duration', '1s'], /must be a URL/],
+  [['load', 'http://x', '--rate', '0', '--duration', '1s'], /--rate .*more than 0/],
+  [['load', 'http://x', '--rate', '1', '--duration', '20'], /--duration .*500ms, 20s or 1m/],
+  [
+    ['load', 'http://x', '--rate', '1', '--duration', '1s', '--header', 'Content-Length: 5'],
+    /is set from what is sent/,
+  ],
+  [['load', 'http://x', '--rate', '1'], /--duration/],
+  [['deploy', 'absent'], /there is no folder absent; .*--image/],
+  [['config', 'print', '--config', 'absent.yaml'], /cannot read the configuration/],
+  [
+    ['config', 'print', '--queue-ms', 'soon', '--log-level', 'loud'],
+    /--queue-ms must be .*\nskein: --log-level must be/,
+  ],
+])('%j is wrong usage: one sentence, exit code 2', async (args, sentence) => {
+  const { code, out, err } = await runSkein(args, { cwd: folder });
+  expect({ code, out }).toEqual({ code: 2, out: '' });
+  expect(err).toMatch(sentence);
+  expect(err).not.toContain('    at ');
+});
+
+test('config print shows where each value comes from', async () => {
+  writeFileSync(join(folder, 'skein.yaml'), 'queue: { ms: 5 }\n');
+  const env = { SKEIN_CAPACITY_SLOTS: '3' };
+  const { out } = await runSkein(['config', 'print', '--json', '--log-level', 'warn'], { cwd: folder, env });
+  expect(JSON.parse(out)).toMatchObject({
+    settings: {
+      'queue.ms': { value: 5, origin: 'file' },
+      'capacity.slots': { value: 3, origin: 'env' },
+      'log.level': { value: 'warn', origin: 'flag' },
+      'log.format': { value: 'json', origin: 'default' },
+    },
+  });
+});

@@ -1,0 +1,52 @@
+import type { Command } from 'commander';
+
+/** A command: what `skein --help` says of it, and where the rest is. The rest is loaded when it is called only. */
+export type CommandEntry = {
+  readonly name: string;
+  readonly summary: string;
+  readonly group: string;
+  load(): Promise<CommandModule>;
+};
+
+/** Adds arguments, options, help and the action. */
+type CommandModule = { define(command: Command): void };
+
+const running = 'Running:';
+const functions = 'Functions:';
+const tools = 'Tools:';
+
+/** Every command there is. A new one is a file in commands/ and a line here. */
+export const commands: readonly CommandEntry[] = [
+  { name: 'up', summary: 'start a federation on this machine', group: running, load: () => import('./commands/up.ts') },
+  {
+    name: 'down',
+    summary: 'stop what runs in the data folder',
+    group: running,
+    load: () => import('./commands/down.ts'),
+  },
+  {
+    name: 'status',
+    summary: 'show the nodes and how busy they are',
+    group: running,
+    load: () => import('./commands/status.ts'),
+  },
+  { name: 'node', summary: 'run one node', group: running, load: () => import('./commands/node.ts') },
+  {
+    name: 'build',
+    summary: 'pack a function into a bundle',
+    group: functions,
+    load: () => import('./commands/build.ts'),
+  },
+  { name: 'deploy', summary: 'deploy functions', group: functions, load: () => import('./commands/deploy.ts') },
+  { name: 'list', summary: 'list functions', group: functions, load: () => import('./commands/list.ts') },
+  { name: 'describe', summary: 'show one function', group: functions, load: () => import('./commands/describe.ts') },
+  { name: 'invoke', summary: 'call a function', group: functions, load: () => import('./commands/invoke.ts') },
+  { name: 'remove', summary: 'remove functions', group: functions, load: () => import('./commands/remove.ts') },
+  { name: 'load', summary: 'send load and measure', group: tools, load: () => import('./commands/load.ts') },
+  {
+    name: 'config',
+    summary: 'show or explain the configuration',
+    group: tools,
+    load: () => import('./commands/config.ts'),
+  },
+];

@@ -1,0 +1,298 @@
+import { randomBytes, timingSafeEqual, createHash } from 'node:crypto';
+import { mkdir, readFile, rm } from 'node:fs/promises';
+import { arch } from 'node:os';
+import { join } from 'node:path';
+import { Agent } from '../agent/agent.ts';
+import { federationStatusOf } from '../agent/federation-status.ts';
+import { PeerFetch } from '../agent/peer-fetch.ts';
+import { FileBundleStore } from '../bundles/file-store.ts';
+import { Catalogue } from '../catalogue/catalogue.ts';
+import { catalogueMigrations, SqliteCatalogueStore } from '../catalogue/sqlite-store.ts';
+import { formatListen } from '../config/listen.ts';
+import type { Config } from '../config/schema.ts';
+import { selfSigned } from '../dataplanes/certificate.ts';
+import { EmbeddedDataPlane } from '../dataplanes/embedded/embedded-data-plane.ts';
+import { SkeinError } from '../domain/errors.ts';
+import { createFunctionsService } from '../gateway/functions.ts';
+import { createGateway } from '../gateway/gateway.ts';
+import { createImages } from '../gateway/images.ts';
+import { listen } from '../gateway/listen.ts';
+import type { Admin } from '../gateway/needs.ts';
+import { loadOrCreateFederationKey } from '../membership/federation-key.ts';
+import { loadOrCreateIdentity } from '../membership/identity.ts';
+import { Libp2pMembership } from '../membership/libp2p/libp2p-membership.ts';
+import { loadOrCreateSecret } from '../membership/secret-file.ts';
+import { ProcessProvider } from '../providers/process/process-provider.ts';
+import { systemClock as clock } from '../std/clock.ts';
+import { readPidFile, removePidFile, writePidFile } from '../std/pid-file.ts';
+import { openDatabase } from '../std/sqlite.ts';
+import { strategyNamed } from '../strategies/registry.ts';
+import { agentInstruments } from '../telemetry/agent-instruments.ts';
+import type { Log } from '../telemetry/log.ts';
+import { serveMetrics } from '../telemetry/metrics.ts';
+import { createNodeUsage } from '../telemetry/node.ts';
+import { settingsOf } from '../agent/labels.ts';
+import { makeRunFolder, removeRunFolder } from './run-folder.ts';
+
+export type RunningNode = {
+  readonly name: string;
+  readonly gatewayUrl: string;
+  /** Finishes what runs, at most `drainMs`, and ends the data plane and every replica. */
+  stop(drainMs: number): Promise<void>;
+};
+
+const usageEveryMs = 5_000;
+/** Peers hear that this node leaves before it stops listening. */
+const farewellMs = 150;
+
+export const adminPasswordFile = (data: string): string => join(data, 'admin-password');
+export const federationKeyFile = (data: string): string => join(data, 'federation.key');
+
+/** The one place where a node is put together from its parts. */
+export const runNode = async (config: Config, log: Log): Promise<RunningNode> => {
+  const folder = join(config.data, config.node.name);
+  await makeDataFolder(folder);
+  const pidFile = join(folder, 'agent.pid');
+  const other = readPidFile(pidFile);
+  if (other !== undefined) {
+    throw new SkeinError(
+      'unavailable',
+      `${config.node.name} runs already in ${folder} (pid ${other.pid}): \`skein down\` stops it`,
+    );
+  }
+  const stack: (() => Promise<void> | void)[] = [];
+  const unwind = async (): Promise<void> => {
+    for (const undo of stack.splice(0).reverse()) await undo();
+  };
+  try {
+    return await assemble(config, folder, pidFile, log, stack, unwind);
+  } catch (error) {
+    await unwind();
+    throw error;
+  }
+};
+
+const assemble = async (
+  config: Config,
+  folder: string,
+  pidFile: string,
+  log: Log,
+  stack: (() => Promise<void> | void)[],
+  unwind: () => Promise<void>,
+): Promise<RunningNode> => {
+  const { node, capacity, provider: providing, timeouts, strategy: sharing } = config;
+  const slots = capacity.slots;
+  const version = await programVersion();
+  writePidFile(pidFile, process.pid);
+  stack.push(() => removePidFile(pidFile));
+  const runFolder = await makeRunFolder(folder);
+  stack.push(() => removeRunFolder(folder));
+
+  const identityFile = join(folder, 'identity.pem');
+  const identity = await loadOrCreateIdentity(identityFile);
+  const federationKey = await loadOrCreateFederationKey(config.federation.keyFile ?? federationKeyFile(config.data));
+  const admin = adminOf(await loadOrCreateSecret(adminPasswordFile(config.data), 'the admin password', newPassword));
+  const credentials = await selfSigned(identity.privateKey, clock.now());
+
+  const dataPlane = new EmbeddedDataPlane({
+    folder,
+    runFolder,
+    clock,
+    log,
+    settings: {
+      gateway: config.gateway.listen,
+      peer: config.peer.listen,
+      systemSocket: join(runFolder, 'system.sock'),
+      peerSystemSocket: join(runFolder, 'peers.sock'),
+      identityFile,
+      nodeName: node.name,
+      logLevel: config.log.level,
+      logFormat: config.log.format === 'pretty' ? 'human' : 'json',
+      peerAckMs: timeouts.peerAckMs,
+      maxHeaderBytes: config.limits.headerBytes,
+      maxBodyBytes: config.limits.bodyBytes,
+    },
+  });
+  await dataPlane.start();
+  let drainMs = 0;
+  stack.push(() => dataPlane.stop(drainMs));
+  const { gateway, peer } = dataPlane.address();
+  const gatewayUrl = `http://${formatListen({ host: reachable(gateway.host), port: gateway.port })}`;
+
+  const instruments = agentInstruments();
+  const bundles = await FileBundleStore.open(join(folder, 'bundles'));
+  const maxReplicas = providing.maxReplicas > 0 ? providing.maxReplicas : slots;
+  const provider = new ProcessProvider({
+    bundles,
+    clock,
+    log,
+    folder: join(folder, 'functions'),
+    runFolder,
+    gatewayUrl,
+    poolSize: providing.poolSize,
+    maxReplicas: { perFunction: maxReplicas, total: Math.max(64, 4 * slots) },
+    timeoutMs: ({ deployment }) => settingsOf(deployment).timeoutMs ?? timeouts.functionMs,
+    onColdStart: (ms) => instruments.coldStart(ms / 1000),
+  });
+  await provider.start();
+  stack.push(() => provider.stop(drainMs));
+
+  const database = await openDatabase(join(folder, 'state.db'), catalogueMigrations);
+  stack.push(() => database.close());
+  const membership = new Libp2pMembership({
+    clock,
+    random: Math.random,
+    log,
+    identity,
+    federationKey,
+    listen: config.federation.listen,
+    bootstrap: config.federation.bootstrap,
+  });
+  const catalogue = new Catalogue({
+    store: new SqliteCatalogueStore(database),
+    membership,
+    clock,
+    random: Math.random,
+    log,
+    self: identity.id,
+  });
+  await catalogue.start();
+  stack.push(() => catalogue.stop());
+  await membership.start();
+  stack.push(() => membership.stop());
+
+  const peerFetch = new PeerFetch(credentials);
+  stack.push(() => peerFetch.stop());
+  const advertised = config.peer.advertise ?? { host: peer.host, port: peer.port };
+  const facts = { name: node.name, roles: node.roles, labels: node.labels };
+  const agent = new Agent({
+    self: identity.id,
+    node: node.location === undefined ? facts : { ...facts, location: node.location },
+    slots,
+    catalogue,
+    membership,
+    provider,
+    dataPlane,
+    strategy: strategyNamed(sharing.name),
+    strategyPeriodMs: sharing.periodMs,
+    bundles,
+    peerFetch,
+    instruments,
+    clock,
+    random: Math.random,
+    log,
+    maxReplicas,
+    idleMs: providing.idleMs,
+    queueMs: config.queue.ms,
+    timeoutMs: timeouts.functionMs,
+    announcement: {
+      name: node.name,
+      version,
+      ...(node.location !== undefined && { location: node.location }),
+      labels: node.labels,
+      roles: node.roles,
+      peer: { host: advertised.host, port: advertised.port === 0 ? peer.port : advertised.port },
+      gateway: gatewayUrl,
+      addresses: [...membership.addresses()],
+    },
+  });
+  const images = createImages(catalogue, bundles);
+  const here = agent.here();
+  const api = createGateway({
+    functions: createFunctionsService({ catalogue, images, here, peers: () => agent.peerHosts(), clock }),
+    here,
+    bundles,
+    images,
+    federation: () =>
+      federationStatusOf({
+        agent,
+        self: { id: identity.id, name: node.name },
+        slots,
+        address: gatewayUrl,
+        version,
+        location: node.location,
+        strategy: sharing.name,
+        catalogue: catalogue.status(),
+        now: clock.now(),
+      }),
+    info: () => ({ release: version, sha: '', provider: provider.kind, arch: arch() }),
+    draining: () => agent.draining,
+    admin,
+    clock,
+    log,
+  });
+  for (const [audience, name] of [
+    ['public', 'system.sock'],
+    ['peer', 'peers.sock'],
+  ] as const) {
+    const listener = await listen(api, audience, join(runFolder, name));
+    stack.push(() => listener.close(1_000));
+  }
+  await agent.start();
+  stack.push(() => agent.stop());
+
+  const metrics = await serveMetrics({
+    listen: config.metrics.listen,
+    sources: [
+      { name: 'agent', metrics: () => instruments.metrics() },
+      { name: 'data plane', metrics: () => dataPlane.metrics() },
+    ],
+    clock,
+    log,
+  });
+  stack.push(() => metrics.close());
+  const usage = createNodeUsage(clock);
+  stack.push(clock.every(usageEveryMs, () => void usage().then((now) => instruments.usage(now))));
+  instruments.usage(await usage());
+
+  log.info({ node: node.name, gateway: gatewayUrl, strategy: sharing.name, slots }, 'node ready');
+  return {
+    name: node.name,
+    gatewayUrl,
+    stop: async (ms) => {
+      drainMs = ms;
+      await agent.drain();
+      await new Promise<void>((resolve) => void clock.after(farewellMs, resolve));
+      await unwind();
+      log.info({ node: node.name }, 'node stopped');
+    },
+  };
+};
+
+const makeDataFolder = async (folder: string): Promise<void> => {
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    throw new SkeinError('invalid', `the data folder ${folder} cannot be made: ${(cause as Error).message}`, { cause });
+  }
+};
+
+export const newPassword = (): string => `${randomBytes(24).toString('base64url')}\n`;
+
+const adminOf = (secret: string): Admin => {
+  const hash = (text: string): Buffer => createHash('sha256').update(text).digest();
+  const user = hash('admin');
+  const password = hash(secret.trim());
+  return {
+    matches: (givenUser, givenPassword) => {
+      const sameUser = timingSafeEqual(hash(givenUser), user);
+      const samePassword = timingSafeEqual(hash(givenPassword), password);
+      return sameUser && samePassword;
+    },
+  };
+};
+
+/** An address that listens on every interface is reached on this machine through loopback. */
+const reachable = (host: string): string => (host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host);
+
+const programVersion = async (): Promise<string> => {
+  const text = await readFile(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { readonly version: string }).version;
+};
+
+/** What a node that was killed left behind on disk, once its processes are ended. */
+export const sweepNodeFiles = async (folder: string): Promise<void> => {
+  for (const name of ['agent.pid', 'plane.pid']) removePidFile(join(folder, name));
+  await removeRunFolder(folder);
+  await rm(join(folder, 'plan.json.new'), { force: true });
+};

@@ -1,0 +1,219 @@
+import { spawn } from 'node:child_process';
+import { closeSync, openSync, readFileSync } from 'node:fs';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { extname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { SkeinError, messageOf } from '../../domain/errors.ts';
+import type { Plan, TcpAddress } from '../../routing/plan.ts';
+import type { Clock } from '../../std/clock.ts';
+import { readPidFile, removePidFile, writePidFile } from '../../std/pid-file.ts';
+import { isAlive } from '../../std/process-identity.ts';
+import type { Log } from '../../telemetry/log.ts';
+import type { DataPlane, Demand, Observation, PeerHint } from '../data-plane.ts';
+import { ControlLink } from './control-link.ts';
+import type { Launch } from './protocol.ts';
+
+export type EmbeddedDataPlaneNeeds = {
+  /** Of the node: `plane.pid`, `plan.json`, `plane.log` live here. */
+  readonly folder: string;
+  /** Short path for sockets. */
+  readonly runFolder: string;
+  readonly settings: Omit<Launch, 'controlSocket' | 'planFile'>;
+  readonly clock: Clock;
+  readonly log: Log;
+};
+
+const startMs = 15_000;
+const helloMs = 2_000;
+const pollMs = 15;
+/** A process that fails again and again is started at most this often. */
+const restartMs = 500;
+
+/** The embedded data plane as its agent sees it: a process that is started, adopted, watched and told. */
+export class EmbeddedDataPlane implements DataPlane {
+  readonly #needs: EmbeddedDataPlaneNeeds;
+  readonly #listeners = new Set<(demand: Demand) => void>();
+  #link: ControlLink | undefined;
+  #plan: Plan | undefined;
+  #ended = false;
+
+  constructor(needs: EmbeddedDataPlaneNeeds) {
+    this.#needs = needs;
+  }
+
+  async start(): Promise<void> {
+    const running = readPidFile(this.#pidFile);
+    const unchanged = await this.#sameSettings();
+    if (running !== undefined && unchanged) {
+      try {
+        this.#watch(await this.#open());
+        this.#needs.log.info({ pid: running.pid }, 'data plane adopted');
+        return;
+      } catch (error) {
+        this.#needs.log.warn({ error: messageOf(error) }, 'the data plane that runs does not answer; starting another');
+      }
+    }
+    if (running !== undefined) await this.#end(running.pid);
+    await this.#spawn();
+  }
+
+  async stop(drainMs: number): Promise<void> {
+    this.#ended = true;
+    const running = readPidFile(this.#pidFile);
+    this.#link?.stop(drainMs);
+    const end = this.#needs.clock.monotonic() + drainMs + 2_000;
+    while (running !== undefined && isAlive(running)) {
+      if (this.#needs.clock.monotonic() > end) process.kill(running.pid, 'SIGKILL');
+      await this.#pause(pollMs);
+    }
+    removePidFile(this.#pidFile);
+    this.#link?.close();
+  }
+
+  async release(): Promise<void> {
+    this.#ended = true;
+    this.#link?.close();
+    await this.#link?.closed;
+  }
+
+  address(): { readonly gateway: TcpAddress; readonly peer: TcpAddress } {
+    const hello = this.#link?.hello;
+    if (hello === undefined) throw new SkeinError('unavailable', 'the data plane was not started yet');
+    const { gateway, peer } = this.#needs.settings;
+    return {
+      gateway: { kind: 'tcp', host: gateway.host, port: hello.gatewayPort },
+      peer: { kind: 'tcp', host: peer.host, port: hello.peerPort },
+    };
+  }
+
+  async apply(plan: Plan): Promise<void> {
+    this.#plan = plan;
+    // Without a link the plan is sent as soon as there is one again.
+    await this.#link?.apply(plan);
+  }
+
+  hint(peers: readonly PeerHint[]): void {
+    this.#link?.hint(peers);
+  }
+
+  observe(): Promise<Observation> {
+    if (this.#link === undefined) return Promise.reject(new SkeinError('unavailable', 'the data plane does not run'));
+    return this.#link.observe();
+  }
+
+  metrics(): Promise<readonly unknown[]> {
+    return this.#link?.metrics() ?? Promise.resolve([]);
+  }
+
+  onDemand(listener: (demand: Demand) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  get #pidFile(): string {
+    return join(this.#needs.folder, 'plane.pid');
+  }
+
+  get #launchFile(): string {
+    return join(this.#needs.folder, 'plane.json');
+  }
+
+  get #logFile(): string {
+    return join(this.#needs.folder, 'plane.log');
+  }
+
+  get #launch(): Launch {
+    return {
+      ...this.#needs.settings,
+      controlSocket: join(this.#needs.runFolder, 'plane.sock'),
+      planFile: join(this.#needs.folder, 'plan.json'),
+    };
+  }
+
+  async #sameSettings(): Promise<boolean> {
+    const before = await readFile(this.#launchFile, 'utf8').catch(() => undefined);
+    return before === JSON.stringify(this.#launch);
+  }
+
+  #open(): Promise<ControlLink> {
+    return ControlLink.open(this.#launch.controlSocket, helloMs, (demand) => {
+      for (const listener of this.#listeners) listener(demand);
+    });
+  }
+
+  async #spawn(): Promise<void> {
+    await mkdir(this.#needs.folder, { recursive: true, mode: 0o700 });
+    await rm(this.#launch.controlSocket, { force: true });
+    await writeFile(this.#launchFile, JSON.stringify(this.#launch), { mode: 0o600 });
+    const output = openSync(this.#logFile, 'a', 0o600);
+    const main = fileURLToPath(new URL(`./main${extname(import.meta.url)}`, import.meta.url));
+    const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', main, this.#launchFile], {
+      detached: true,
+      stdio: ['ignore', output, output],
+      env: environment(),
+    });
+    closeSync(output);
+    child.unref();
+    if (child.pid === undefined) throw new SkeinError('internal', `the data plane cannot be started: ${main}`);
+    writePidFile(this.#pidFile, child.pid);
+    const end = this.#needs.clock.monotonic() + startMs;
+    for (;;) {
+      try {
+        this.#watch(await this.#open());
+        return;
+      } catch (error) {
+        if (child.exitCode !== null || this.#needs.clock.monotonic() > end) {
+          removePidFile(this.#pidFile);
+          throw new SkeinError('unavailable', `the data plane did not start: ${this.#lastWords()}`, { cause: error });
+        }
+        await this.#pause(pollMs);
+      }
+    }
+  }
+
+  /** A data plane that ends without being asked is started again, with the plan it had. */
+  #watch(link: ControlLink): void {
+    this.#link = link;
+    void link.closed.then(async () => {
+      this.#link = undefined;
+      while (!this.#ended) {
+        this.#needs.log.warn({}, 'the data plane is gone; starting it again');
+        try {
+          await this.start();
+          if (this.#plan !== undefined) await this.apply(this.#plan);
+          return;
+        } catch (error) {
+          this.#needs.log.error({ error: messageOf(error) }, 'the data plane does not start');
+          await this.#pause(restartMs);
+        }
+      }
+    });
+  }
+
+  async #end(pid: number): Promise<void> {
+    const identity = readPidFile(this.#pidFile);
+    process.kill(pid, 'SIGTERM');
+    const end = this.#needs.clock.monotonic() + startMs;
+    while (identity !== undefined && isAlive(identity)) {
+      if (this.#needs.clock.monotonic() > end) process.kill(pid, 'SIGKILL');
+      await this.#pause(pollMs);
+    }
+  }
+
+  #lastWords(): string {
+    const lines = readFileSync(this.#logFile, 'utf8').trimEnd().split('\n');
+    return `${lines.at(-1) ?? 'it said nothing'} (log: ${this.#logFile})`;
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#needs.clock.after(ms, resolve);
+    });
+  }
+}
+
+/** What the process needs of ours; a certificate bundle to read at every start costs more than the rest of it. */
+const environment = (): NodeJS.ProcessEnv => {
+  const { NODE_EXTRA_CA_CERTS: _ca, NODE_OPTIONS: _options, ...rest } = process.env;
+  return rest;
+};

@@ -1,0 +1,182 @@
+/**
+ * The embedded data plane's process: `main.ts LAUNCH-FILE`. It takes plans from whoever opens its control socket (a
+ * file that only its own user can open), keeps the last one on disk, and goes on with it when the agent is gone.
+ */
+import { readFileSync } from 'node:fs';
+import { createPrivateKey } from 'node:crypto';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { createServer as createSocketServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { messageOf } from '../../domain/errors.ts';
+import type { FunctionKey } from '../../domain/ids.ts';
+import type { FunctionPlan, Plan } from '../../routing/plan.ts';
+import { readLines } from '../../std/read-lines.ts';
+import { systemClock } from '../../std/clock.ts';
+import { createLogger } from '../../telemetry/logger.ts';
+import { planeInstruments } from '../../telemetry/plane-instruments.ts';
+import { selfSigned } from '../certificate.ts';
+import { peerListener, publicListener } from './listeners.ts';
+import { PeerClients } from './peer-clients.ts';
+import { Plane } from './plane.ts';
+import { launch, type Command, type Report } from './protocol.ts';
+import { ReplicaClients } from './replica-clients.ts';
+import { Upstream } from './upstream.ts';
+
+const [launchFile = ''] = process.argv.slice(2);
+const settings = launch.parse(JSON.parse(readFileSync(launchFile, 'utf8')));
+const log = createLogger({
+  level: settings.logLevel,
+  format: settings.logFormat,
+  fields: { node: settings.nodeName, part: 'data plane' },
+});
+
+const credentials = await selfSigned(createPrivateKey(await readFile(settings.identityFile)), Date.now());
+const agents = new Set<Socket>();
+const report = (message: Report): void => {
+  const line = `${JSON.stringify(message)}\n`;
+  for (const agent of agents) agent.write(line);
+};
+
+const instruments = planeInstruments({ inFlight: () => plane.busy });
+
+const plane: Plane = new Plane({
+  replicas: new ReplicaClients(),
+  peers: new PeerClients(credentials, settings.peerAckMs),
+  instruments,
+  clock: systemClock,
+  random: Math.random,
+  log,
+  onDemand: (demand) => report({ kind: 'demand', demand }),
+});
+
+const bounds = {
+  plane,
+  clock: systemClock,
+  maxHeaderBytes: settings.maxHeaderBytes,
+  maxBodyBytes: settings.maxBodyBytes,
+};
+const gateway = publicListener({ ...bounds, upstream: new Upstream(settings.systemSocket) });
+const peers = peerListener({ ...bounds, upstream: new Upstream(settings.peerSystemSocket) }, credentials);
+
+const listen = (server: Server, where: { readonly host: string; readonly port: number }): Promise<number> =>
+  new Promise((resolve, reject) => {
+    server.once('error', reject);
+    // Deep enough for a burst of new connections while this process has its hands full.
+    server.listen({ ...where, backlog: 2048 }, () => resolve((server.address() as AddressInfo).port));
+  });
+
+// ---- the plan, here and on disk
+
+let saving: Promise<void> | undefined;
+let unsaved = false;
+
+const save = (): void => {
+  unsaved = true;
+  saving ??= (async () => {
+    while (unsaved && plane.plan !== undefined) {
+      unsaved = false;
+      await writeFile(`${settings.planFile}.new`, JSON.stringify(plane.plan), { mode: 0o600 });
+      await rename(`${settings.planFile}.new`, settings.planFile);
+    }
+  })()
+    .catch((error: unknown) => log.error({ error: messageOf(error) }, 'the plan could not be kept on disk'))
+    .finally(() => {
+      saving = undefined;
+    });
+};
+
+const merged = (command: Extract<Command, { kind: 'plan' }>): Plan => {
+  if (command.whole || plane.plan === undefined) return command.plan;
+  const functions: Record<FunctionKey, FunctionPlan> = { ...plane.plan.functions, ...command.plan.functions };
+  for (const key of command.removed) delete functions[key];
+  return { ...command.plan, functions };
+};
+
+const restore = async (): Promise<void> => {
+  try {
+    plane.apply(JSON.parse(await readFile(settings.planFile, 'utf8')) as Plan);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+    log.warn({ error: messageOf(error) }, 'the plan on disk could not be read; waiting for the agent');
+  }
+};
+
+// ---- the agent
+
+const answer = (agent: Socket, message: Report): void => void agent.write(`${JSON.stringify(message)}\n`);
+
+const obey = async (command: Command, agent: Socket): Promise<void> => {
+  switch (command.kind) {
+    case 'plan':
+      plane.apply(merged(command));
+      save();
+      answer(agent, { kind: 'done', id: command.id });
+      return;
+    case 'hint':
+      plane.hint(command.peers);
+      return;
+    case 'observe':
+      answer(agent, { kind: 'observation', id: command.id, observation: plane.observe() });
+      return;
+    case 'metrics':
+      answer(agent, { kind: 'metrics', id: command.id, metrics: await instruments.metrics() });
+      return;
+    case 'stop':
+      await stop(command.drainMs);
+  }
+};
+
+const control = createSocketServer((agent) => {
+  agents.add(agent);
+  agent.on('error', () => agent.destroy());
+  agent.once('close', () => agents.delete(agent));
+  answer(agent, { kind: 'hello', pid: process.pid, gatewayPort, peerPort });
+  readLines(agent, (line) => {
+    obey(JSON.parse(line) as Command, agent).catch((error: unknown) => {
+      log.error({ error: messageOf(error) }, 'a command of the agent failed');
+    });
+  });
+});
+
+let stopping = false;
+
+const stop = async (drainMs: number): Promise<void> => {
+  if (stopping) return;
+  stopping = true;
+  gateway.close();
+  peers.close();
+  gateway.closeIdleConnections();
+  peers.closeIdleConnections();
+  const end = systemClock.monotonic() + drainMs;
+  await new Promise<void>((resolve) => {
+    const cancel = systemClock.every(20, () => {
+      if (plane.busy > 0 && systemClock.monotonic() < end) return;
+      cancel();
+      resolve();
+    });
+  });
+  await rm(settings.controlSocket, { force: true });
+  log.info({}, 'the data plane stopped');
+  process.exit(0);
+};
+
+process.on('SIGTERM', () => void stop(10_000));
+process.on('SIGINT', () => void stop(10_000));
+process.on('uncaughtException', (error) => {
+  // One broken call must not end all the others; what it was is in the log.
+  log.error({ error: error.stack ?? error.message }, 'a fault in the data plane');
+});
+
+await restore();
+let gatewayPort = 0;
+let peerPort = 0;
+try {
+  gatewayPort = await listen(gateway, settings.gateway);
+  peerPort = await listen(peers, settings.peer);
+} catch (error) {
+  console.error(messageOf(error));
+  process.exit(3);
+}
+await rm(settings.controlSocket, { force: true });
+const mask = process.umask(0o177);
+control.listen(settings.controlSocket, () => process.umask(mask));
+log.info({ gatewayPort, peerPort }, 'the data plane listens');

@@ -1,0 +1,89 @@
+import { Agent as HttpsAgent } from 'node:https';
+import type { ClientRequestArgs } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { connect, type TLSSocket } from 'node:tls';
+import { SkeinError } from '../domain/errors.ts';
+import { publicKeyOf, type ChannelCredentials } from './certificate.ts';
+
+export type PeerEndpoint = {
+  readonly host: string;
+  readonly port: number;
+  /** The Ed25519 key it must prove to hold, in hexadecimal. */
+  readonly publicKey: string;
+};
+
+/** The key that the other side of an established channel has proven to hold; undefined when it showed none. */
+export const channelKey = (socket: TLSSocket): string | undefined => {
+  const certificate = socket.getPeerCertificate(false);
+  return certificate?.raw === undefined ? undefined : publicKeyOf(certificate.raw);
+};
+
+/** What both sides insist on. Nobody signs certificates here: the key inside is compared with the one that is known. */
+export const channelOptions = (credentials: ChannelCredentials) =>
+  ({ ...credentials, minVersion: 'TLSv1.3', rejectUnauthorized: false }) as const;
+
+export type PeerAgentOptions = {
+  /** For connecting and proving, milliseconds. */
+  readonly connectTimeoutMs: number;
+  readonly maxSockets: number;
+};
+
+/**
+ * Kept-alive connections to one peer. A connection is handed out only after the peer proved the expected key; until
+ * then not a byte of a request has left. Faults carry the code `unavailable`.
+ */
+export class PeerAgent extends HttpsAgent {
+  readonly #endpoint: PeerEndpoint;
+  readonly #credentials: ChannelCredentials;
+  readonly #connectTimeoutMs: number;
+  #retired = false;
+
+  constructor(endpoint: PeerEndpoint, credentials: ChannelCredentials, options: PeerAgentOptions) {
+    super({ keepAlive: true, maxSockets: options.maxSockets, maxFreeSockets: options.maxSockets, scheduling: 'lifo' });
+    this.#endpoint = endpoint;
+    this.#credentials = credentials;
+    this.#connectTimeoutMs = options.connectTimeoutMs;
+  }
+
+  /** Closes what is idle now, and the rest as each request ends. */
+  retire(): void {
+    this.#retired = true;
+    for (const sockets of Object.values(this.freeSockets)) for (const socket of sockets ?? []) socket.destroy();
+  }
+
+  override keepSocketAlive(stream: Duplex): void {
+    if (this.#retired) stream.destroy();
+    // Declared as returning nothing, but its answer is what keeps the socket.
+    return super.keepSocketAlive(stream);
+  }
+
+  override createConnection(
+    _options: ClientRequestArgs,
+    callback?: (error: Error | null, stream: Duplex) => void,
+  ): Duplex | null | undefined {
+    const { host, port, publicKey } = this.#endpoint;
+    const socket = connect({ host, port, ...channelOptions(this.#credentials) });
+    const unavailable = (message: string): Error => new SkeinError('unavailable', message);
+    let settled = false;
+    const settle = (error: Error | null): void => {
+      if (settled) return;
+      settled = true;
+      clearTimeout(timer);
+      if (error !== null) socket.destroy();
+      callback?.(error, socket);
+    };
+    const timer = setTimeout(
+      () => settle(unavailable(`the peer at ${host}:${port} did not answer in ${this.#connectTimeoutMs} ms`)),
+      this.#connectTimeoutMs,
+    );
+    socket.setNoDelay(true);
+    socket.once('error', (error) => settle(error));
+    socket.once('close', () => settle(unavailable(`the peer at ${host}:${port} closed the connection`)));
+    socket.once('secureConnect', () => {
+      settle(
+        channelKey(socket) === publicKey ? null : unavailable(`the node at ${host}:${port} is not the expected one`),
+      );
+    });
+    return undefined;
+  }
+}

@@ -1,0 +1,64 @@
+import type { FunctionRef } from '../domain/function.ts';
+import { functionKey } from '../domain/ids.ts';
+import type { FunctionKey } from '../domain/ids.ts';
+import type { Clock } from '../std/clock.ts';
+import type { FunctionHost, NodeFunction } from './needs.ts';
+
+/** A node that takes longer is left out and named. */
+const askMs = 500;
+
+export type Answers = {
+  /** Sums over the nodes that answered. */
+  readonly counts: ReadonlyMap<FunctionKey, Counts>;
+  /** Names of those that did not. */
+  readonly unreachable: readonly string[];
+  /** The nodes at which a function lives, in the order in which they were given. */
+  readonly homes: (ref: FunctionRef) => readonly FunctionHost[];
+};
+
+export type Counts = {
+  readonly replicas: number;
+  readonly availableReplicas: number;
+  readonly invocationCount: number;
+};
+
+/** Asks all nodes at once and waits `askMs` at most. */
+export const askAll = async (hosts: readonly FunctionHost[], clock: Pick<Clock, 'after'>): Promise<Answers> => {
+  const given = await Promise.all(hosts.map(async (host) => ({ host, functions: await ask(host, clock) })));
+  const counts = new Map<FunctionKey, Counts>();
+  for (const { functions } of given) {
+    for (const one of functions ?? []) add(counts, one);
+  }
+  return {
+    counts,
+    unreachable: given.filter(({ functions }) => functions === undefined).map(({ host }) => host.name),
+    homes: (ref) =>
+      given.filter(({ functions }) => functions?.some((one) => livesAs(one, ref))).map(({ host }) => host),
+  };
+};
+
+const ask = async (host: FunctionHost, clock: Pick<Clock, 'after'>): Promise<readonly NodeFunction[] | undefined> => {
+  const late = new AbortController();
+  const timedOut = new Promise<undefined>((resolve) => {
+    late.signal.addEventListener('abort', () => resolve(undefined), { once: true });
+  });
+  const cancel = clock.after(askMs, () => late.abort());
+  try {
+    return await Promise.race([host.list(late.signal).catch(() => undefined), timedOut]);
+  } finally {
+    cancel();
+  }
+};
+
+const livesAs = (one: NodeFunction, ref: FunctionRef): boolean =>
+  one.placed && one.name === ref.name && one.namespace === ref.namespace;
+
+const add = (counts: Map<FunctionKey, Counts>, one: NodeFunction): void => {
+  const key = functionKey(one.name, one.namespace);
+  const sum = counts.get(key) ?? { replicas: 0, availableReplicas: 0, invocationCount: 0 };
+  counts.set(key, {
+    replicas: sum.replicas + one.replicas,
+    availableReplicas: sum.availableReplicas + one.availableReplicas,
+    invocationCount: sum.invocationCount + one.invocationCount,
+  });
+};

@@ -1,0 +1,47 @@
+import type { z } from 'zod';
+import { SkeinError, messageOf } from '../domain/errors.ts';
+import type { Call } from './call.ts';
+
+/** Longest JSON body, bytes. */
+const maxJsonBytes = 1024 * 1024;
+
+/** The call's JSON body in the shape of `schema`. `invalid` says where it is not; `too-large`. The content type is not asked for: OpenFaaS clients leave it out. */
+export const readJson = async <Body>(call: Call, schema: z.ZodType<Body>): Promise<Body> => {
+  const parsed = schema.safeParse(parse(await readText(call)));
+  if (parsed.success) return parsed.data;
+  throw new SkeinError('invalid', `validation failed: ${parsed.error.issues.slice(0, 5).map(sentence).join('; ')}`);
+};
+
+const parse = (text: string): unknown => {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new SkeinError('invalid', `failed to unmarshal request: ${messageOf(cause)}`, { cause });
+  }
+};
+
+const readText = async (call: Call): Promise<string> => {
+  if (Number(call.headers.get('content-length') ?? 0) > maxJsonBytes) throw tooLarge();
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of call.body() ?? []) {
+    bytes += chunk.length;
+    if (bytes > maxJsonBytes) throw tooLarge();
+    chunks.push(chunk);
+  }
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks));
+  } catch (cause) {
+    throw new SkeinError('invalid', 'failed to unmarshal request: the body is not UTF-8', { cause });
+  }
+};
+
+const tooLarge = (): SkeinError =>
+  new SkeinError('too-large', `the body is longer than ${maxJsonBytes} bytes: send a smaller document`);
+
+const sentence = (issue: z.core.$ZodIssue): string => {
+  const where = issue.path.map(String).join('.').slice(0, 100);
+  const missing = issue.code === 'invalid_type' && issue.message.endsWith('received undefined');
+  const what = missing ? 'is required' : issue.message.slice(0, 200);
+  return where === '' ? what : `${where}: ${what}`;
+};

@@ -1,0 +1,77 @@
+import { codeOf } from '../domain/errors.ts';
+import { readJson } from './body.ts';
+import type { Handler } from './call.ts';
+import { namespaceOf, refOf } from './names.ts';
+import type { FunctionsAnswer, GatewayNeeds } from './needs.ts';
+import { empty, json } from './responses.ts';
+import { routes } from './routes.ts';
+
+type FunctionRoute =
+  | 'listFunctions'
+  | 'deployFunction'
+  | 'updateFunction'
+  | 'removeFunction'
+  | 'functionStatus'
+  | 'scaleFunction'
+  | 'nodeFunctions'
+  | 'scaleHere';
+
+export const functionHandlers = ({ functions, here }: GatewayNeeds): Record<FunctionRoute, Handler> => ({
+  listFunctions: async ({ query }) => {
+    const answer = await functions.list(namespaceOf(null, query.get('namespace')));
+    return json(answer.functions, missingNodes(answer));
+  },
+
+  deployFunction: async (call) => {
+    const deployment = await readJson(call, routes.deployFunction.request);
+    const namespace = namespaceOf(deployment.namespace, call.query.get('namespace'));
+    await functions.deploy({ ...deployment, namespace });
+    return empty(202);
+  },
+
+  updateFunction: async (call) => {
+    const deployment = await readJson(call, routes.updateFunction.request);
+    const namespace = namespaceOf(deployment.namespace, call.query.get('namespace'));
+    await functions.update({ ...deployment, namespace });
+    return empty(202);
+  },
+
+  removeFunction: async (call) => {
+    const body = await readJson(call, routes.removeFunction.request);
+    await functions.remove(refOf(body.functionName, body.namespace, call.query.get('namespace')));
+    return empty(202);
+  },
+
+  functionStatus: async ({ params, query }) => {
+    const ref = refOf(params['name'] ?? '', null, query.get('namespace'));
+    try {
+      const answer = await functions.status(ref);
+      return json(answer.functions[0], missingNodes(answer));
+    } catch (error) {
+      // Clients of OpenFaaS tell this 404 by its empty body.
+      if (codeOf(error) === 'not-found') return empty(404);
+      throw error;
+    }
+  },
+
+  scaleFunction: async (call) => {
+    const body = await readJson(call, routes.scaleFunction.request);
+    const ref = refOf(call.params['name'] ?? '', body.namespace, call.query.get('namespace'));
+    await functions.scale(ref, body.replicas);
+    return empty(202);
+  },
+
+  nodeFunctions: async ({ signal }) => json(await here.list(signal)),
+
+  scaleHere: async (call) => {
+    const { replicas, ...ref } = await readJson(call, routes.scaleHere.request);
+    await here.scale(ref, replicas, call.signal);
+    return empty(202);
+  },
+});
+
+/** Names the nodes whose counts are missing, so that a sum is never taken for more than it is. */
+const missingNodes = ({ unreachable }: FunctionsAnswer): Record<string, string> =>
+  unreachable.length === 0
+    ? {}
+    : { 'x-skein-unreachable': unreachable.map((name) => name.replaceAll(/[^-\w.]/g, '_')).join(', ') };

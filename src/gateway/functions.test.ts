@@ -1,0 +1,69 @@
+import { setImmediate } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Catalogue } from '../catalogue/catalogue.ts';
+import { ManualClock } from '../std/clock.ts';
+import { createFunctionsService } from './functions.ts';
+import type { FunctionHost, FunctionsService } from './needs.ts';
+import { aloneCatalogue, digestOf } from './node.fixture.ts';
+
+const digest = digestOf(Buffer.from('a bundle'));
+const figlet = { service: 'figlet', image: 'figlet:1' };
+const ref = { name: 'figlet', namespace: 'openfaas-fn' };
+
+let catalogue: Catalogue;
+let clock: ManualClock;
+let functions: FunctionsService;
+let peers: FunctionHost[];
+
+const host = (name: string, list: FunctionHost['list']): FunctionHost => ({ name, list, scale: async () => {} });
+
+beforeEach(async () => {
+  catalogue = aloneCatalogue('node-1');
+  await catalogue.start();
+  clock = new ManualClock();
+  peers = [];
+  const here = host('node-1', async () => []);
+  const images = { resolve: async (image: string) => (image === 'figlet:1' ? digest : undefined) };
+  functions = createFunctionsService({ catalogue, images, here, peers: () => peers, clock });
+});
+
+afterEach(async () => catalogue.stop());
+
+describe('functions of the federation', () => {
+  it('lets one of several deploys at the same moment win', async () => {
+    const outcomes = await Promise.allSettled(Array.from({ length: 8 }, () => functions.deploy(figlet)));
+    expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+  });
+
+  it('never brings a removed function back by an update that was under way', async () => {
+    await functions.deploy(figlet);
+    const update = functions.update({ ...figlet, labels: { a: '1' } });
+    const outcomes = await Promise.allSettled([functions.remove(ref), update]);
+    expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected']);
+    await expect(functions.status(ref)).rejects.toMatchObject({ code: 'not-found' });
+  });
+
+  it('pins what the image means at that moment', async () => {
+    await functions.deploy(figlet);
+    expect(catalogue.list('function/')[0]?.value).toMatchObject({ digest, deployment: figlet });
+  });
+
+  it('waits no longer than its bound for a silent node, and stops asking it', async () => {
+    await functions.deploy(figlet);
+    const signals: AbortSignal[] = [];
+    peers.push(
+      host('node-2', (signal) => {
+        signals.push(signal);
+        return new Promise(() => {});
+      }),
+      host('node-3', () => Promise.reject(new Error('refused'))),
+    );
+    const answer = functions.list('openfaas-fn');
+    await setImmediate();
+    clock.advance(500);
+    const { functions: listed, unreachable } = await answer;
+    expect(unreachable).toEqual(['node-2', 'node-3']);
+    expect(listed).toHaveLength(1);
+    expect(signals[0]?.aborted).toBe(true);
+  });
+});

@@ -1,0 +1,150 @@
+import { parseConstraints } from '../catalogue/placement.ts';
+import { keys } from '../catalogue/record.ts';
+import type { FunctionValue } from '../catalogue/record.ts';
+import { asFunction } from '../catalogue/values.ts';
+import { SkeinError } from '../domain/errors.ts';
+import { functionName } from '../domain/function.ts';
+import type { FunctionDeployment, FunctionRef, FunctionStatus } from '../domain/function.ts';
+import { defaultNamespace } from '../domain/ids.ts';
+import type { Clock } from '../std/clock.ts';
+import { askAll } from './ask.ts';
+import type { Answers } from './ask.ts';
+import { totalStatus } from './function-status.ts';
+import { checkLabels } from './labels.ts';
+import type { CatalogueAccess, FunctionHost, FunctionsService, Images } from './needs.ts';
+
+export type FunctionsNeeds = {
+  readonly catalogue: CatalogueAccess;
+  readonly images: Pick<Images, 'resolve'>;
+  /** This node. */
+  readonly here: FunctionHost;
+  /** The peers that are alive now. */
+  peers(): readonly FunctionHost[];
+  readonly clock: Pick<Clock, 'now' | 'after'>;
+};
+
+/** Functions as the catalogue wants them, with the counts of the nodes that run them. */
+export const createFunctionsService = (needs: FunctionsNeeds): FunctionsService => {
+  const { catalogue } = needs;
+  const find = (ref: FunctionRef): FunctionValue | undefined => {
+    if (!functionName.safeParse(ref.name).success) return undefined;
+    const record = catalogue.get(keyOf(ref));
+    return record && asFunction(record);
+  };
+  const found = (ref: FunctionRef): FunctionValue => find(ref) ?? fail(notFound(ref));
+
+  return {
+    list: async (namespace) => {
+      const answers = await askHosts(needs);
+      const wanted = catalogue.list(keys.function(namespace, '')).map(asFunction);
+      const functions = wanted.map((value) => totalStatus(value, answers.counts)).sort(byName);
+      return { functions, unreachable: answers.unreachable };
+    },
+
+    status: async (ref) => {
+      const value = found(ref);
+      const answers = await askHosts(needs);
+      return { functions: [totalStatus(value, answers.counts)], unreachable: answers.unreachable };
+    },
+
+    deploy: async (deployment) => {
+      const ref = refOf(deployment);
+      if (find(ref) !== undefined) throw alreadyExists(ref);
+      const createdAt = new Date(needs.clock.now()).toISOString();
+      const value = await checked(deployment, createdAt, needs);
+      const outcome = await catalogue.put(keyOf(ref), value, { ifAbsent: true });
+      if (outcome.kind === 'exists') throw alreadyExists(ref);
+    },
+
+    update: async (deployment) => {
+      const ref = refOf(deployment);
+      const { createdAt } = found(ref);
+      const value = await checked(deployment, createdAt, needs);
+      const outcome = await catalogue.put(keyOf(ref), value, { ifPresent: true });
+      if (outcome.kind === 'absent') throw notFound(ref);
+    },
+
+    remove: async (ref) => {
+      found(ref);
+      const outcome = await catalogue.remove(keyOf(ref));
+      if (outcome.kind === 'absent') throw notFound(ref);
+    },
+
+    scale: async (ref, replicas) => {
+      found(ref);
+      const host = await homeOf(ref, needs);
+      const late = new AbortController();
+      const cancel = needs.clock.after(scaleMs, () => late.abort());
+      await host.scale(ref, replicas, late.signal).finally(cancel);
+    },
+  };
+};
+
+/** A replica that starts from nothing may take this long. */
+const scaleMs = 25_000;
+
+const maxConstraints = 32;
+const maxConstraintLength = 512;
+
+const keyOf = (ref: FunctionRef): string => keys.function(ref.namespace, ref.name);
+
+const refOf = ({ service, namespace }: FunctionDeployment): FunctionRef => ({
+  name: service,
+  namespace: namespace || defaultNamespace,
+});
+
+/** The deployment as the catalogue keeps it, once everything in it is known to make sense. */
+const checked = async (
+  deployment: FunctionDeployment,
+  createdAt: string,
+  needs: FunctionsNeeds,
+): Promise<FunctionValue> => {
+  const [secret] = deployment.secrets ?? [];
+  if (secret !== undefined) throw new SkeinError('invalid', `unable to find secret: ${secret.slice(0, 253)}`);
+  checkLabels(deployment.labels ?? {});
+  checkConstraints(deployment.constraints ?? []);
+  const digest = await needs.images.resolve(deployment.image);
+  if (digest === undefined) throw unknownImage(deployment.image);
+  return { deployment, digest, createdAt };
+};
+
+const checkConstraints = (constraints: readonly string[]): void => {
+  if (constraints.length > maxConstraints || constraints.some((text) => text.length > maxConstraintLength)) {
+    const sentence = `more than ${maxConstraints} constraints, or one longer than ${maxConstraintLength} characters`;
+    throw new SkeinError('invalid', sentence);
+  }
+  parseConstraints(constraints);
+};
+
+const askHosts = (needs: FunctionsNeeds): Promise<Answers> => askAll([needs.here, ...needs.peers()], needs.clock);
+
+/** The node to scale at: this one if the function lives here. */
+const homeOf = async (ref: FunctionRef, needs: FunctionsNeeds): Promise<FunctionHost> => {
+  const { homes } = await askHosts(needs);
+  const home = homes(ref)[0];
+  if (home === undefined) {
+    throw new SkeinError('unavailable', `no node where ${ref.name} lives answered: try again when one is back`);
+  }
+  return home;
+};
+
+const byName = (a: FunctionStatus, b: FunctionStatus): number => (a.name < b.name ? -1 : 1);
+
+const fail = (error: Error): never => {
+  throw error;
+};
+
+const notFound = (ref: FunctionRef): SkeinError =>
+  new SkeinError('not-found', `service ${ref.name.slice(0, 100)} not found`);
+
+const alreadyExists = (ref: FunctionRef): SkeinError =>
+  new SkeinError('exists', `unable to create function ${ref.name}: it already exists; update it with PUT`);
+
+const unknownImage = (image: string): SkeinError => {
+  const shown = image.slice(0, 200);
+  const tagged = shown.includes(':') ? shown : `${shown}:latest`;
+  return new SkeinError(
+    'invalid',
+    `image ${shown} is not known to this federation: build it with "skein build DIR --image ${tagged}", or build and deploy in one step with "skein deploy DIR"`,
+  );
+};

@@ -1,0 +1,71 @@
+import { describe, expect, it } from 'vitest';
+import { functionKey } from '../domain/ids.ts';
+import type { FunctionKey } from '../domain/ids.ts';
+import { nodeFunctions } from './function-status.ts';
+import { createPeerHost } from './peer-host.ts';
+
+const signal = AbortSignal.timeout(20_000);
+const answering = (body: string, status = 200) => createPeerHost('node-2', async () => new Response(body, { status }));
+
+describe('a peer as a host of functions', () => {
+  it('takes nothing that is not a list of functions', async () => {
+    const good = { name: 'a', namespace: 'b', placed: true, replicas: 1, availableReplicas: 1, invocationCount: 2 };
+    expect(await answering(JSON.stringify([good])).list(signal)).toEqual([good]);
+    for (const body of ['', '{', '{}', 'null', JSON.stringify([{ ...good, replicas: -1 }]), '[1e999]']) {
+      await expect(answering(body).list(signal)).rejects.toMatchObject({ code: 'unavailable' });
+    }
+  });
+
+  it('reads no more than a bounded answer', async () => {
+    let sent = 0;
+    const endless = new ReadableStream<Uint8Array>({
+      pull: (controller) => {
+        sent += 65_536;
+        controller.enqueue(new Uint8Array(65_536));
+      },
+    });
+    const host = createPeerHost('node-2', async () => new Response(endless));
+    await expect(host.list(signal)).rejects.toMatchObject({ code: 'unavailable' });
+    expect(sent).toBeLessThan(8 * 1024 * 1024);
+  });
+
+  it('tells a function that is not there from a peer that is not', async () => {
+    const ref = { name: 'a', namespace: 'b' };
+    await expect(answering('no\n', 404).scale(ref, 1, signal)).rejects.toMatchObject({ code: 'not-found' });
+    await expect(answering('no\n', 503).scale(ref, 1, signal)).rejects.toMatchObject({ code: 'unavailable' });
+    await expect(answering('no\n', 500).list(signal)).rejects.toMatchObject({ code: 'unavailable' });
+    await answering('', 202).scale(ref, 1, signal);
+  });
+});
+
+describe('the functions of one node', () => {
+  it('joins what runs here with what was called here', () => {
+    const observed = (entered: number) => ({
+      inFlight: 0,
+      queued: 0,
+      entered,
+      received: {},
+      served: 0,
+      forwarded: {},
+      rejected: {},
+      serviceMs: 0,
+    });
+    const functions: Record<FunctionKey, ReturnType<typeof observed>> = {
+      [functionKey('called')]: observed(3),
+      [functionKey('both')]: observed(4),
+    };
+    const spec = (name: string) => ({
+      ref: { name, namespace: 'openfaas-fn' },
+      revision: 'r',
+      digest: `sha256:${'0'.repeat(64)}` as never,
+      deployment: { service: name, image: 'x' },
+    });
+    const provided = ['both', 'idle'].map((name) => ({ spec: spec(name), replicas: 2, available: 1 }));
+    const common = { namespace: 'openfaas-fn' };
+    expect(nodeFunctions(provided, { functions })).toEqual([
+      { ...common, name: 'called', placed: false, replicas: 0, availableReplicas: 0, invocationCount: 3 },
+      { ...common, name: 'both', placed: true, replicas: 2, availableReplicas: 1, invocationCount: 4 },
+      { ...common, name: 'idle', placed: true, replicas: 2, availableReplicas: 1, invocationCount: 0 },
+    ]);
+  });
+});

@@ -1,0 +1,20 @@
+import { codeOf, httpStatus, messageOf } from '../domain/errors.ts';
+
+/** Text with a newline, as every OpenFaaS error is. */
+export const text = (status: number, sentence: string, headers: Readonly<Record<string, string>> = {}): Response =>
+  new Response(`${sentence}\n`, {
+    status,
+    headers: { 'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff', ...headers },
+  });
+
+/** Sentences may quote what was sent; the answer need not be as long. */
+const maxSentence = 2_000;
+
+/** A fault as an answer: its code is the status, its sentence the body. */
+export const problem = (error: unknown): Response =>
+  text(httpStatus(codeOf(error)), messageOf(error).slice(0, maxSentence));
+
+export const json = (value: unknown, headers: Readonly<Record<string, string>> = {}): Response =>
+  Response.json(value, { headers: { 'x-content-type-options': 'nosniff', ...headers } });
+
+export const empty = (status: number): Response => new Response(null, { status });

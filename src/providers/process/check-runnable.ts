@@ -1,0 +1,43 @@
+import { access } from 'node:fs/promises';
+import { join } from 'node:path';
+import { SkeinError, messageOf } from '../../domain/errors.ts';
+import type { BundleStore, OpenBundle } from '../../bundles/bundle-store.ts';
+import type { FunctionSpec } from '../provider.ts';
+import { checkEnvironment, functionEnvironment, maxInFlightOf } from './environment.ts';
+import type { Slot } from './folders.ts';
+import { findCommand } from './launch-http.ts';
+
+/** `invalid` when the bundle is not here or is damaged. */
+export const openBundle = async (bundles: Pick<BundleStore, 'open'>, spec: FunctionSpec): Promise<OpenBundle> => {
+  try {
+    return await bundles.open(spec.digest);
+  } catch (error) {
+    throw new SkeinError(
+      'invalid',
+      `the bundle of image "${spec.deployment.image}" cannot be opened: ${messageOf(error)}`,
+      { cause: error },
+    );
+  }
+};
+
+/** What can be told before a process is started. `invalid` when the function cannot run here whatever is tried. */
+export const checkRunnable = async (
+  spec: FunctionSpec,
+  { folder, manifest }: OpenBundle,
+  slot: Slot,
+  gatewayUrl: string,
+): Promise<void> => {
+  maxInFlightOf(spec);
+  const env = functionEnvironment(spec, manifest, slot, gatewayUrl);
+  checkEnvironment(env);
+  if (manifest.mode === 'http') {
+    await findCommand(manifest.command[0] as string, folder, env['PATH'] ?? '');
+    return;
+  }
+  await access(join(folder, manifest.entry)).catch(() => {
+    throw new SkeinError(
+      'invalid',
+      `the bundle of image "${spec.deployment.image}" has no file ${manifest.entry}, which its manifest calls its entry`,
+    );
+  });
+};

@@ -1,0 +1,257 @@
+import { SkeinError, messageOf } from '../../domain/errors.ts';
+import type { OpenBundle } from '../../bundles/bundle-store.ts';
+import type { ReplicaPlan } from '../../routing/plan.ts';
+import type { Log } from '../../telemetry/log.ts';
+import type { FunctionSpec, ProvidedFunction } from '../provider.ts';
+import { BackOff, healthyAfterMs } from './back-off.ts';
+import { drain } from './drain.ts';
+import { maxInFlightOf } from './environment.ts';
+import { bury, launch } from './launch.ts';
+import type { LaunchNeeds, Replica } from './replica.ts';
+import { boundLog, lastLines, logFile } from './replica-logs.ts';
+import { accepts } from './wait.ts';
+
+export type FleetNeeds = LaunchNeeds & {
+  readonly log: Log;
+  readonly drainDelayMs: number;
+  readonly onColdStart: (ms: number) => void;
+  /** The ready replicas changed. */
+  readonly onChange: () => void;
+};
+
+/** Callers wait for a retry that is this near; with one further away they are told at once. */
+const worthWaitingMs = 2000;
+/** A replica that refuses connections this often in a row is replaced. */
+const refusals = 2;
+
+type Waiter = { readonly replicas: number; readonly resolve: () => void; readonly reject: (error: unknown) => void };
+type Failure = { readonly text: string; readonly atMs: number };
+
+/** The replicas of one revision of a function: keeps as many ready as are wanted. */
+export class Fleet {
+  readonly spec: FunctionSpec;
+  readonly #needs: FleetNeeds;
+  readonly #open: () => Promise<OpenBundle>;
+  readonly #timeoutMs: number;
+  readonly #ready = new Map<string, Replica>();
+  readonly #draining = new Map<string, Promise<void>>();
+  readonly #starting = new Set<Promise<void>>();
+  readonly #refused = new Map<string, number>();
+  readonly #backOff: BackOff;
+  #waiting: Waiter[] = [];
+  #wanted = 0;
+  #closed = false;
+  #failure: Failure | undefined;
+  #plans: readonly ReplicaPlan[] = [];
+
+  constructor(needs: FleetNeeds, spec: FunctionSpec, open: () => Promise<OpenBundle>, timeoutMs: number) {
+    this.#needs = needs;
+    this.spec = spec;
+    this.#open = open;
+    this.#timeoutMs = timeoutMs;
+    this.#backOff = new BackOff(needs.clock);
+  }
+
+  get wanted(): number {
+    return this.#wanted;
+  }
+
+  status(): ProvidedFunction {
+    const problem = this.#problem();
+    return {
+      spec: this.spec,
+      replicas: this.#wanted,
+      available: this.#ready.size,
+      ...(problem === undefined ? {} : { problem }),
+    };
+  }
+
+  plans(): readonly ReplicaPlan[] {
+    return this.#plans;
+  }
+
+  replicas(): readonly Replica[] {
+    return [...this.#ready.values()];
+  }
+
+  /** Resolves when that many are ready, or another number is wanted. `unavailable`: a start failed; it is tried again. */
+  async scale(replicas: number): Promise<void> {
+    this.#wanted = replicas;
+    this.#trim();
+    this.#settle();
+    if (this.#ready.size >= replicas) return;
+    if (this.#backOff.leftMs > worthWaitingMs) throw this.#unavailable();
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#waiting.push({ replicas, resolve, reject });
+    this.#fill();
+    await promise;
+  }
+
+  /** Takes in a replica that runs already. */
+  adopt(replica: Replica): void {
+    this.#wanted++;
+    this.#admit(replica);
+  }
+
+  /** Drains every replica and starts none again. Resolves when all ended. */
+  async close(delayMs: number, timeoutMs = this.#timeoutMs): Promise<void> {
+    this.#closed = true;
+    this.#wanted = 0;
+    this.#backOff.stop();
+    for (const waiter of this.#waiting.splice(0)) {
+      waiter.reject(new SkeinError('unavailable', `${this.spec.ref.name} is being removed`));
+    }
+    for (const replica of this.#ready.values()) this.#retire(replica, delayMs, timeoutMs);
+    await Promise.all(this.#starting);
+    await Promise.all(this.#draining.values());
+  }
+
+  /** Lets go of the processes: they serve on, unwatched. */
+  release(): void {
+    this.#closed = true;
+    this.#backOff.stop();
+    for (const replica of this.#ready.values()) replica.process.release();
+    this.#ready.clear();
+  }
+
+  /** Replaces replicas that no longer accept connections. */
+  async checkHealth(): Promise<void> {
+    for (const replica of this.replicas()) {
+      const refused = (await accepts(replica.address)) ? 0 : (this.#refused.get(replica.id) ?? 0) + 1;
+      if (!this.#ready.has(replica.id)) continue;
+      this.#refused.set(replica.id, refused);
+      if (refused < refusals) continue;
+      this.#needs.log.warn(
+        { replica: replica.id, function: this.spec.ref.name },
+        'a replica stopped accepting connections',
+      );
+      await replica.process.end(this.#needs.clock);
+    }
+  }
+
+  async boundLogs(): Promise<void> {
+    const folder = this.#needs.folders.logs(this.spec.ref);
+    for (const id of this.#live()) await boundLog(logFile(folder, id));
+  }
+
+  #live(): ReadonlySet<string> {
+    return new Set([...this.#ready.keys(), ...this.#draining.keys()]);
+  }
+
+  #fill(): void {
+    if (this.#closed || this.#backOff.waiting) return;
+    while (this.#ready.size + this.#starting.size < this.#wanted) {
+      const starting = this.#start().then(() => {
+        this.#starting.delete(starting);
+        this.#fill();
+      });
+      this.#starting.add(starting);
+    }
+  }
+
+  async #start(): Promise<void> {
+    const began = this.#needs.clock.monotonic();
+    try {
+      const replica = await launch(this.#needs, this.spec, await this.#open());
+      this.#needs.onColdStart(replica.readyAtMs - began);
+      this.#admit(replica);
+    } catch (error) {
+      this.#failed(messageOf(error), 0, true);
+    }
+  }
+
+  #admit(replica: Replica): void {
+    this.#ready.set(replica.id, replica);
+    void replica.process.exited.then((how) => this.#ended(replica, how));
+    if (this.#closed || this.#ready.size > this.#wanted) {
+      this.#retire(replica, 0);
+      return;
+    }
+    this.#changed();
+    this.#settle();
+  }
+
+  /** The youngest go first: the others are warm. */
+  #trim(): void {
+    const spare = this.replicas().slice(this.#wanted);
+    for (const replica of spare) this.#retire(replica, this.#needs.drainDelayMs);
+  }
+
+  #retire(replica: Replica, delayMs: number, timeoutMs = this.#timeoutMs): void {
+    this.#ready.delete(replica.id);
+    this.#refused.delete(replica.id);
+    this.#changed();
+    const { clock } = this.#needs;
+    const drained = drain(clock, replica, delayMs, timeoutMs)
+      .then(() => this.#bury(replica))
+      .finally(() => this.#draining.delete(replica.id));
+    this.#draining.set(replica.id, drained);
+  }
+
+  async #ended(replica: Replica, how: string): Promise<void> {
+    if (!this.#ready.delete(replica.id)) return;
+    this.#refused.delete(replica.id);
+    this.#changed();
+    const said = await lastLines(logFile(this.#needs.folders.logs(this.spec.ref), replica.id));
+    const ranMs = this.#needs.clock.monotonic() - replica.readyAtMs;
+    this.#failed(`a replica ${how}${said === '' ? '' : `; its last lines: ${said}`}`, ranMs);
+    await this.#bury(replica);
+  }
+
+  async #bury(replica: Replica): Promise<void> {
+    try {
+      await bury(this.#needs, replica, this.#live());
+    } catch (error) {
+      this.#needs.log.error(
+        { replica: replica.id, error: messageOf(error) },
+        'the rest of a replica could not be removed',
+      );
+    }
+  }
+
+  #failed(text: string, ranMs: number, neverRan = false): void {
+    if (this.#closed) return;
+    this.#failure = { text, atMs: this.#needs.clock.monotonic() };
+    this.#needs.log.warn(
+      { function: this.spec.ref.name, namespace: this.spec.ref.namespace, problem: text },
+      'a replica failed',
+    );
+    this.#backOff.failed(ranMs, () => this.#fill());
+    // One that ran before is worth another try on behalf of those who wait.
+    if (neverRan || this.#backOff.leftMs > worthWaitingMs)
+      for (const waiter of this.#waiting.splice(0)) waiter.reject(this.#unavailable());
+  }
+
+  /** The last failure, until everything wanted has been well for a while. */
+  #problem(): string | undefined {
+    if (this.#failure === undefined) return undefined;
+    const past = this.#needs.clock.monotonic() - this.#failure.atMs > healthyAfterMs;
+    return past && this.#ready.size >= this.#wanted ? undefined : this.#failure.text;
+  }
+
+  #unavailable(): SkeinError {
+    return new SkeinError(
+      'unavailable',
+      `${this.spec.ref.name} does not start: ${this.#failure?.text ?? 'unknown reason'}`,
+    );
+  }
+
+  /** Answers those whose number is reached, or no longer wanted. */
+  #settle(): void {
+    const waiting = this.#waiting;
+    this.#waiting = waiting.filter((waiter) => this.#ready.size < waiter.replicas && waiter.replicas <= this.#wanted);
+    for (const waiter of waiting) if (!this.#waiting.includes(waiter)) waiter.resolve();
+  }
+
+  #changed(): void {
+    const maxInFlight = maxInFlightOf(this.spec);
+    this.#plans = this.replicas().map(({ id, address }) => ({
+      id,
+      address,
+      version: this.spec.revision,
+      weight: 1,
+      maxInFlight,
+    }));
+    this.#needs.onChange();
+  }
+}

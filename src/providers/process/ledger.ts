@@ -1,0 +1,82 @@
+import { readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Address } from '../../routing/plan.ts';
+import type { FunctionSpec } from '../provider.ts';
+import { bootId, type ProcessIdentity } from './identity.ts';
+
+/** A replica as it is written down before it may serve. */
+export type LedgerEntry = {
+  readonly id: string;
+  readonly process: ProcessIdentity;
+  readonly address: Address;
+  readonly mode: 'node' | 'http';
+  readonly spec: FunctionSpec;
+};
+
+type LedgerFile = { readonly version: 1; readonly bootId: string; readonly replicas: readonly LedgerEntry[] };
+
+/**
+ * The replicas of one node, on disk in `ledger.json`, so that whoever comes after this process can adopt or end them.
+ * One writer. A write replaces the file at once; it is not flushed to the device, because the processes it tells
+ * of do not survive the machine either.
+ */
+export class Ledger {
+  readonly #path: string;
+  readonly #entries: Map<string, LedgerEntry>;
+  #writing: Promise<void> = Promise.resolve();
+  #queued: Promise<void> | undefined;
+
+  private constructor(path: string, entries: readonly LedgerEntry[]) {
+    this.#path = path;
+    this.#entries = new Map(entries.map((entry) => [entry.id, entry]));
+  }
+
+  /** Entries of an earlier boot of the machine, or of a file that is damaged, are forgotten. */
+  static async open(folder: string): Promise<Ledger> {
+    const path = join(folder, 'ledger.json');
+    return new Ledger(path, await readEntries(path));
+  }
+
+  entries(): readonly LedgerEntry[] {
+    return [...this.#entries.values()];
+  }
+
+  /** Resolves once it is written. */
+  async put(entry: LedgerEntry): Promise<void> {
+    this.#entries.set(entry.id, entry);
+    await this.#save();
+  }
+
+  async remove(id: string): Promise<void> {
+    if (this.#entries.delete(id)) await this.#save();
+  }
+
+  /** Changes made while a write runs share the next one. */
+  #save(): Promise<void> {
+    this.#queued ??= this.#writing
+      .catch(() => {})
+      .then(() => {
+        this.#queued = undefined;
+        this.#writing = this.#write();
+        return this.#writing;
+      });
+    return this.#queued;
+  }
+
+  async #write(): Promise<void> {
+    const content: LedgerFile = { version: 1, bootId: bootId(), replicas: this.entries() };
+    const fresh = `${this.#path}.new`;
+    // Deployed environments may hold secrets.
+    await writeFile(fresh, JSON.stringify(content), { mode: 0o600 });
+    await rename(fresh, this.#path);
+  }
+}
+
+const readEntries = async (path: string): Promise<readonly LedgerEntry[]> => {
+  try {
+    const content = JSON.parse(await readFile(path, 'utf8')) as Partial<LedgerFile>;
+    return content.version === 1 && content.bootId === bootId() ? (content.replicas ?? []) : [];
+  } catch {
+    return [];
+  }
+};

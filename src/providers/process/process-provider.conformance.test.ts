@@ -1,0 +1,67 @@
+import { httpBundle, makeProvider, nodeBundle, type Files } from './provider.testing.ts';
+import { providerConformance, type Behaviour } from '../provider.conformance.ts';
+
+const asNode = (behaviour: Behaviour): Files => {
+  switch (behaviour.kind) {
+    case 'answers':
+      return nodeBundle(`export default () => new Response(${JSON.stringify(behaviour.text)})`);
+    case 'dawdles':
+      return nodeBundle(`export default () => new Response(new ReadableStream({
+        start(controller) {
+          controller.enqueue(Buffer.from('first'));
+          setTimeout(() => { controller.enqueue(Buffer.from('last')); controller.close(); }, 1000);
+        },
+      }))`);
+    case 'broken':
+      return nodeBundle(`throw new Error('the code is broken')`);
+    case 'impossible':
+      return { 'skein.json': JSON.stringify({ manifest: 1, mode: 'node', entry: 'missing.mjs' }) };
+  }
+};
+
+const http = (listen: 'unix' | 'tcp', code: string): Files => httpBundle(code, { listen });
+
+/** Such a program knows nothing of draining: it ends at once when it is told to. */
+const asHttp =
+  (listen: 'unix' | 'tcp') =>
+  (behaviour: Behaviour): Files => {
+    const serve = (body: string): Files =>
+      http(
+        listen,
+        `import { createServer } from 'node:http';
+        createServer((request, response) => { ${body} }).listen(process.env.PORT, ${listen === 'tcp' ? 'process.env.HOST' : 'undefined'})`,
+      );
+    switch (behaviour.kind) {
+      case 'answers':
+        return serve(`response.end(${JSON.stringify(behaviour.text)})`);
+      case 'dawdles':
+        return serve(`response.write('first'); setTimeout(() => response.end('last'), 1000)`);
+      case 'broken':
+        return http(listen, `console.error('the code is broken'); process.exit(3)`);
+      case 'impossible':
+        return {
+          'skein.json': JSON.stringify({ manifest: 1, mode: 'http', command: ['no-such-program-here'], listen }),
+        };
+    }
+  };
+
+const modes: readonly (readonly [string, (behaviour: Behaviour) => Files])[] = [
+  ['node mode', asNode],
+  ['http mode on a socket', asHttp('unix')],
+  ['http mode on a port', asHttp('tcp')],
+];
+
+for (const [mode, files] of modes) {
+  providerConformance(`ProcessProvider in ${mode}`, async () => {
+    const bench = await makeProvider();
+    return {
+      provider: bench.provider,
+      spec: async (ref, revision, behaviour, env) => bench.spec(ref, revision, files(behaviour), env),
+      crash: async ({ id }) => {
+        const crashed = bench.provider.replicas().find((replica) => replica.id === id);
+        if (crashed !== undefined) process.kill(crashed.pid, 'SIGKILL');
+      },
+      close: () => bench.close(),
+    };
+  });
+}

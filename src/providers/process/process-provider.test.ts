@@ -1,0 +1,364 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { FunctionRef } from '../../domain/function.ts';
+import type { ReplicaPlan } from '../../routing/plan.ts';
+import type { ProcessProvider } from './process-provider.ts';
+import { sweepProcesses } from './sweep.ts';
+import { accepts } from './wait.ts';
+import { call, eventually, httpBundle, makeProvider, nodeBundle, type Bench } from './provider.testing.ts';
+
+const ref: FunctionRef = { name: 'fn', namespace: 'openfaas-fn' };
+
+let bench: Bench;
+let provider: ProcessProvider;
+
+const open = async (needs: Parameters<typeof makeProvider>[0] = {}): Promise<void> => {
+  bench = await makeProvider(needs);
+  provider = bench.provider;
+};
+
+const one = (): ReplicaPlan | undefined => provider.resolve(ref)[0];
+const isAlive = (pid: number): boolean => {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+};
+
+afterEach(() => bench.close());
+
+describe('node mode', () => {
+  beforeEach(() => open());
+
+  const run = async (code: string, env = {}, more = {}): Promise<unknown> => {
+    await provider.deploy(await bench.spec(ref, '1', nodeBundle(code, more), env), 1);
+    return JSON.parse((await call(one())).text) as unknown;
+  };
+
+  it('lets a function read its bundle and write its scratch folder, and nothing else', async () => {
+    const outside = join(bench.folder, 'secret');
+    await writeFile(outside, 'secret');
+    const code = `
+      import { readFileSync, writeFileSync, linkSync, symlinkSync, chmodSync } from 'node:fs';
+      import { tmpdir } from 'node:os';
+      import { spawnSync } from 'node:child_process';
+      import { Worker } from 'node:worker_threads';
+      const here = import.meta.dirname;
+      const outside = ${JSON.stringify(outside)};
+      const attempts = {
+        readOwn: () => readFileSync(here + '/index.mjs'),
+        writeScratch: () => writeFileSync(tmpdir() + '/x', 'x'),
+        readScratch: () => readFileSync(tmpdir() + '/x'),
+        readOutside: () => readFileSync(outside),
+        writeOutside: () => writeFileSync(outside, 'x'),
+        writeOwn: () => writeFileSync(here + '/index.mjs', 'x'),
+        chmodOwn: () => chmodSync(here + '/index.mjs', 0o777),
+        linkOut: () => { symlinkSync(outside, tmpdir() + '/link'); readFileSync(tmpdir() + '/link'); },
+        hardLink: () => { linkSync(here + '/index.mjs', tmpdir() + '/hard'); writeFileSync(tmpdir() + '/hard', 'x'); },
+        spawn: () => spawnSync('true'),
+        thread: () => new Worker('1', { eval: true }),
+      };
+      const attempt = (act) => { try { act(); return 'may'; } catch (error) { return error.code; } };
+      export default () => Response.json(Object.fromEntries(Object.entries(attempts).map(([name, act]) => [name, attempt(act)])));
+    `;
+    const no = 'ERR_ACCESS_DENIED';
+    expect(await run(code)).toEqual({
+      readOwn: 'may',
+      writeScratch: 'may',
+      readScratch: 'may',
+      readOutside: no,
+      writeOutside: no,
+      writeOwn: no,
+      chmodOwn: no,
+      linkOut: no,
+      hardLink: no,
+      spawn: no,
+      thread: no,
+    });
+    expect(await readFile(outside, 'utf8')).toBe('secret');
+  });
+
+  it('lets a function have threads when its manifest asks for them', async () => {
+    const code = `
+      import { Worker } from 'node:worker_threads';
+      export default () => new Promise((resolve) =>
+        new Worker('require("worker_threads").parentPort.postMessage(7)', { eval: true }).on('message', (n) => resolve(Response.json(n))));
+    `;
+    expect(await run(code, {}, { threads: true })).toBe(7);
+  });
+
+  it('gives a function the deployed environment and nothing of the agent', async () => {
+    const code = 'export default () => Response.json(process.env)';
+    const env = await run(code, { A: 'deployed' }, { env: { A: 'bundled', B: 'bundled' } });
+    const { HOME, TMPDIR, PATH, ...rest } = env as Record<string, string>;
+    expect(rest).toEqual({ A: 'deployed', B: 'bundled', OPENFAAS_URL: 'http://127.0.0.1:8080' });
+    expect(HOME).toBe(TMPDIR);
+    expect(PATH).toBeTruthy();
+  });
+
+  it('runs CommonJS, packages beside the entry and objects with fetch', async () => {
+    const files = {
+      ...nodeBundle('', { entry: 'lib/main.cjs' }),
+      'lib/main.cjs': `exports.__esModule = true; exports.default = { fetch: () => new Response(require('seven')) };`,
+      'node_modules/seven/package.json': '{"name":"seven","main":"index.js"}',
+      'node_modules/seven/index.js': 'module.exports = "7"',
+    };
+    await provider.deploy(await bench.spec(ref, '1', files), 1);
+    expect((await call(one())).text).toBe('7');
+  });
+
+  it('tells why a function does not load, and leaves nothing of it but its log', async () => {
+    const spec = await bench.spec(ref, '1', nodeBundle('export const nothing = 1'));
+    await expect(provider.deploy(spec, 1)).rejects.toMatchObject({
+      code: 'unavailable',
+      message: expect.stringContaining('exports no handler') as string,
+    });
+    await provider.remove(ref);
+    await eventually(async () => (await readdir(join(bench.folder, 'state/slots'))).length === 0);
+    expect(await readdir(join(bench.folder, 'run'))).toEqual([]);
+    expect((await readdir(provider.logFolder(ref))).length).toBeGreaterThan(0);
+  });
+
+  it('restarts a function that breaks outside a call, and keeps what it said with times', async () => {
+    const code = `export default (request) => {
+      if (request.url.endsWith('/die')) setTimeout(() => { console.log('last words'); throw new Error('oh no'); });
+      return new Response(String(process.pid));
+    }`;
+    await provider.deploy(await bench.spec(ref, '1', nodeBundle(code)), 1);
+    const [first] = provider.replicas();
+    const gone = new Promise<void>((resolve) => provider.onChange(() => resolve()));
+    await call(one(), { path: '/die' });
+    await gone;
+    await eventually(() => provider.resolve(ref).length === 1);
+    expect((await call(one())).text).not.toBe(String(first?.pid));
+    const log = await readFile(first?.logFile ?? '', 'utf8');
+    expect(log).toMatch(/^\d{4}-\d\d-\d\dT[\d:.]+Z last words\n/);
+    expect(log).toContain('Error: oh no');
+    const [status] = await provider.list();
+    expect(status?.problem).toContain('exited with code 1');
+  });
+
+  it('keeps the bundle as it was: a replica that broke its copy breaks no other', async () => {
+    const code = `import { createServer } from 'node:http';
+      import { readFileSync, writeFileSync } from 'node:fs';
+      const seen = readFileSync('data.txt', 'utf8');
+      writeFileSync('data.txt', 'changed');
+      createServer((_, response) => response.end(seen)).listen(process.env.PORT);`;
+    await provider.deploy(await bench.spec(ref, '1', { ...httpBundle(code), 'data.txt': 'as built' }), 2);
+    for (const replica of provider.resolve(ref)) expect((await call(replica)).text).toBe('as built');
+  });
+
+  it('loses no call while it updates under load', async () => {
+    const code = (text: string): string => `export default async () => {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      return new Response('${text}');
+    }`;
+    await provider.deploy(await bench.spec(ref, '1', nodeBundle(code('old'))), 2);
+    const answers = new Map<string, number>();
+    const load = { goesOn: true };
+    const caller = async (): Promise<void> => {
+      while (load.goesOn) {
+        const replicas = provider.resolve(ref);
+        const { text } = await call(replicas[Math.floor(Math.random() * replicas.length)]);
+        answers.set(text, (answers.get(text) ?? 0) + 1);
+      }
+    };
+    const callers = [caller(), caller(), caller(), caller()];
+    await provider.update(await bench.spec(ref, '2', nodeBundle(code('new'))));
+    await eventually(() => provider.replicas().length === 2 && (answers.get('new') ?? 0) > 20);
+    load.goesOn = false;
+    await Promise.all(callers);
+    expect([...answers.keys()].sort()).toEqual(['new', 'old']);
+  });
+});
+
+describe('the pool', () => {
+  it('keeps workers ready, which end with the provider', async () => {
+    await open({ poolSize: 2 });
+    await eventually(() => provider.idleWorkers === 2);
+    expect(await readdir(join(bench.folder, 'state/slots'))).toHaveLength(2);
+    await provider.stop();
+    expect(provider.idleWorkers).toBe(0);
+    expect(await readdir(join(bench.folder, 'state/slots'))).toEqual([]);
+  });
+
+  it('gives its workers to functions and fills up again', async () => {
+    const coldStarts: number[] = [];
+    await open({ poolSize: 1, onColdStart: (ms) => coldStarts.push(ms) });
+    await eventually(() => provider.idleWorkers === 1);
+    await provider.deploy(await bench.spec(ref, '1', nodeBundle('export default () => new Response("hi")')), 3);
+    for (const replica of provider.resolve(ref)) expect((await call(replica)).text).toBe('hi');
+    expect(coldStarts).toHaveLength(3);
+    await eventually(() => provider.idleWorkers === 1);
+  });
+});
+
+describe('http mode', () => {
+  beforeEach(() => open({ readyTimeoutMs: 3000 }));
+
+  it('waits until the path that tells readiness answers well', async () => {
+    const code = `import { createServer } from 'node:http';
+      const began = Date.now();
+      createServer((request, response) => {
+        response.statusCode = request.url === '/ready' && Date.now() - began < 300 ? 503 : 200;
+        response.end(String(Date.now() - began >= 300));
+      }).listen(process.env.SKEIN_SOCKET);`;
+    await provider.deploy(await bench.spec(ref, '1', httpBundle(code, { ready: '/ready' })), 1);
+    expect((await call(one())).text).toBe('true');
+  });
+
+  it('gives up on a program that does not listen, with its last lines', async () => {
+    const code = `console.log('waiting for nothing'); setInterval(() => {}, 1000);`;
+    await expect(provider.deploy(await bench.spec(ref, '1', httpBundle(code)), 1)).rejects.toMatchObject({
+      code: 'unavailable',
+      message: expect.stringMatching(/accepted no connection .* within 3000 ms.*waiting for nothing/) as string,
+    });
+  });
+
+  it('runs scripts of the bundle, and ends their children with them', async () => {
+    const files = {
+      'skein.json': JSON.stringify({ manifest: 1, mode: 'http', command: ['./start.sh', 'an argument'] }),
+      'start.sh': '#!/bin/sh\nnode main.mjs "$1" &\nwait\n',
+      'main.mjs': `import { createServer } from 'node:http';
+        createServer((_, response) => response.end(process.pid + ' ' + process.argv[2])).listen(process.env.PORT);`,
+    };
+    await provider.deploy(await bench.spec(ref, '1', files), 1);
+    const [pid, argument] = (await call(one())).text.split(/ (.*)/);
+    expect(argument).toBe('an argument');
+    const [leader] = provider.replicas();
+    expect(Number(pid)).not.toBe(leader?.pid);
+    await provider.remove(ref);
+    await eventually(() => !isAlive(Number(pid)));
+  });
+});
+
+describe('a provider that comes after another', () => {
+  const pidCode = nodeBundle('export default () => new Response(String(process.pid))');
+
+  it('adopts the replicas that still answer, and removes what is left of others', async () => {
+    await open({ poolSize: 1 });
+    await provider.deploy(await bench.spec(ref, '1', pidCode), 2);
+    const before = provider.resolve(ref);
+    const pids = await Promise.all(before.map(async (replica) => (await call(replica)).text));
+    const dead = provider.replicas()[1];
+    await provider.release();
+    process.kill(dead?.pid ?? 0, 'SIGKILL');
+    await eventually(async () => !isAlive(dead?.pid ?? 0));
+
+    provider = bench.another({ poolSize: 0 });
+    await provider.start();
+    expect(provider.resolve(ref)).toEqual(before.slice(0, 1));
+    expect((await call(one())).text).toBe(pids[0]);
+    expect(await provider.list()).toMatchObject([{ spec: { revision: '1' }, replicas: 1, available: 1 }]);
+    expect(await readdir(join(bench.folder, 'state/slots'))).toEqual([before[0]?.id]);
+    expect(await readdir(join(bench.folder, 'run'))).toEqual([before[0]?.id]);
+    await provider.stop(1000);
+    await eventually(() => !isAlive(Number(pids[0])));
+  });
+
+  it('notices when an adopted replica crashes', async () => {
+    await open();
+    await provider.deploy(await bench.spec(ref, '1', pidCode), 1);
+    await provider.release();
+    provider = bench.another();
+    await provider.start();
+    const [adopted] = provider.replicas();
+    process.kill(adopted?.pid ?? 0, 'SIGKILL');
+    await eventually(() => one() !== undefined && one()?.id !== adopted?.id);
+    expect((await call(one())).status).toBe(200);
+    await provider.stop(1000);
+  });
+});
+
+it('is waited for when nothing else keeps the agent from ending', async () => {
+  await open();
+  const spec = await bench.spec(ref, '1', nodeBundle('export default () => new Response()'));
+  const args = [join(import.meta.dirname, 'agent.testing.ts'), bench.folder, JSON.stringify(spec), 'stop'];
+  const agent = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] });
+  expect(await once(agent, 'exit')).toEqual([0, null]);
+  expect(await readdir(join(bench.folder, 'state/slots'))).toEqual([]);
+});
+
+describe('an agent that is killed', () => {
+  it('leaves its replicas serving, running calls included, and no idle worker', async () => {
+    await open();
+    const spec = await bench.spec(
+      ref,
+      '1',
+      nodeBundle(`export default async () => {
+        await new Promise((resolve) => setTimeout(resolve, 500));
+        return new Response(String(process.pid));
+      }`),
+    );
+    const agent = spawn(
+      process.execPath,
+      [join(import.meta.dirname, 'agent.testing.ts'), bench.folder, JSON.stringify(spec)],
+      {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      },
+    );
+    const [line] = (await once(agent.stdout, 'data')) as [Buffer];
+    const replicas = JSON.parse(line.toString()) as ReplicaPlan[];
+    const run = join(bench.folder, 'run');
+    const idle = (await readdir(run)).filter((id) => id !== replicas[0]?.id).map((id) => join(run, id));
+    expect(idle).toHaveLength(2);
+    const running = call(replicas[0]);
+    agent.kill('SIGKILL');
+    await once(agent, 'exit');
+    const { text } = await running;
+    for (const path of idle) await eventually(async () => !(await accepts({ kind: 'unix', path })));
+
+    provider = bench.another();
+    await provider.start();
+    expect(provider.resolve(ref)).toEqual(replicas);
+    expect((await call(one())).text).toBe(text);
+    await provider.stop(1000);
+  });
+
+  it('leaves replicas that can be swept, and sweeping ends no stranger', async () => {
+    await open();
+    await provider.deploy(await bench.spec(ref, '1', nodeBundle('export default () => new Response()')), 2);
+    const pids = provider.replicas().map(({ pid }) => pid);
+    await provider.release();
+    const ledgerFile = join(bench.folder, 'state/ledger.json');
+    const ledger = JSON.parse(await readFile(ledgerFile, 'utf8')) as { replicas: { process: { startTime: string } }[] };
+    const stranger = ledger.replicas[0]?.process;
+    if (stranger === undefined) throw new Error('nothing was recorded');
+    stranger.startTime = '1';
+    await writeFile(ledgerFile, JSON.stringify(ledger));
+    expect(await sweepProcesses(join(bench.folder, 'state'))).toBe(1);
+    expect(pids.map(isAlive)).toEqual([true, false]);
+    expect(await sweepProcesses(join(bench.folder, 'state'))).toBe(0);
+    process.kill(pids[0] ?? 0, 'SIGKILL');
+  });
+});
+
+it('refuses a folder whose sockets would have paths too long', async () => {
+  await open();
+  expect(() => bench.another({ runFolder: `/tmp/${'x'.repeat(100)}` })).toThrow(/bytes too long for unix sockets/);
+});
+
+it('keeps its folders to its user', async () => {
+  await open();
+  for (const folder of ['state', 'run']) {
+    expect((await stat(join(bench.folder, folder))).mode & 0o777).toBe(0o700);
+  }
+});
+
+it('replaces a replica that no longer accepts connections', async () => {
+  await open();
+  const code = `import { createServer } from 'node:http';
+    const server = createServer((_, response) => { response.end(String(process.pid)); server.close(); setInterval(() => {}, 1000); });
+    server.listen(process.env.PORT);`;
+  await provider.deploy(await bench.spec(ref, '1', httpBundle(code)), 1);
+  const first = one();
+  await call(first);
+  await eventually(async () => {
+    await provider.checkHealth();
+    return one() !== undefined && one()?.id !== first?.id;
+  });
+});

@@ -1,0 +1,54 @@
+import { appendFile, mkdtemp, open, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { boundLog, lastLines, logFile, pruneLogs } from './replica-logs.ts';
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'skein-logs-'));
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+const sizeOf = async (path: string): Promise<number> => (await stat(path)).size;
+
+it.each([600_000, 5_000_000])(
+  'keeps the end of a log that grew to %i bytes while its writer goes on',
+  async (bytes) => {
+    const path = logFile(folder, 'r1');
+    const writer = await open(path, 'a');
+    await writer.write(`${'x'.repeat(bytes)}\nlast\n`);
+    await boundLog(path);
+    await writer.write('next\n');
+    await writer.close();
+    expect(await readFile(path, 'utf8')).toBe('next\n');
+    expect((await readFile(`${path}.1`, 'utf8')).endsWith('x\nlast\n')).toBe(true);
+    expect((await sizeOf(path)) + (await sizeOf(`${path}.1`))).toBeLessThanOrEqual(1024 * 1024 + 10);
+  },
+);
+
+it('leaves a short log, and one that is not there, alone', async () => {
+  const path = logFile(folder, 'r1');
+  await writeFile(path, 'short\n');
+  await boundLog(path);
+  await boundLog(logFile(folder, 'r2'));
+  expect(await readdir(folder)).toEqual(['r1.log']);
+});
+
+it('keeps the logs of those that live and of the five that ended last', async () => {
+  for (let index = 0; index < 8; index++) {
+    const path = logFile(folder, `r${index}`);
+    await appendFile(path, 'x');
+    await utimes(path, index, index);
+  }
+  await appendFile(`${logFile(folder, 'r1')}.1`, 'x');
+  await pruneLogs(folder, new Set(['r0']));
+  expect((await readdir(folder)).sort()).toEqual(['r0.log', 'r3.log', 'r4.log', 'r5.log', 'r6.log', 'r7.log']);
+});
+
+it('tells the last lines without their times', async () => {
+  const path = logFile(folder, 'r1');
+  await writeFile(path, '2026-01-01T00:00:00.000Z one\n2026-01-01T00:00:00.001Z   two\n\nthree\n');
+  expect(await lastLines(path, 2)).toBe('two | three');
+  expect(await lastLines(join(folder, 'none'))).toBe('');
+});

@@ -1,0 +1,79 @@
+import { copyFile, mkdir, open, readdir, rename, rm, stat, truncate } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+
+/** A log that grew past this moves to `ID.log.1` and begins anew: a replica's log stays near 1 MiB. */
+const fullBytes = 512 * 1024;
+/** Logs of ended replicas that a function keeps. */
+const keptLogs = 5;
+const tailBytes = 8 * 1024;
+
+export const logFile = (folder: string, id: string): string => join(folder, `${id}.log`);
+
+/** Moves the log that a pool worker wrote so far to the function it became; the open file goes with it. */
+export const adoptLog = async (from: string, to: string): Promise<void> => {
+  await mkdir(dirname(to), { recursive: true, mode: 0o700 });
+  await rename(from, to);
+};
+
+/** Lines written between copying and truncating are lost; the writer's file stays open all the time. */
+export const boundLog = async (path: string): Promise<void> => {
+  const size = await stat(path).then(
+    (found) => found.size,
+    () => 0,
+  );
+  if (size <= fullBytes) return;
+  await keepEnd(path, size);
+  await truncate(path, 0);
+};
+
+/** A log that ran far ahead keeps its end only. */
+const keepEnd = async (path: string, size: number): Promise<void> => {
+  if (size <= 2 * fullBytes) {
+    await copyFile(path, `${path}.1`);
+    return;
+  }
+  const file = await open(path, 'r');
+  const target = await open(`${path}.1`, 'w', 0o600);
+  try {
+    const end = Buffer.alloc(fullBytes);
+    const { bytesRead } = await file.read(end, 0, fullBytes, size - fullBytes);
+    await target.write(end.subarray(0, bytesRead));
+  } finally {
+    await file.close();
+    await target.close();
+  }
+};
+
+/** Removes the oldest logs of replicas that `live` does not name. */
+export const pruneLogs = async (folder: string, live: ReadonlySet<string>): Promise<void> => {
+  const ended: { readonly path: string; readonly at: number }[] = [];
+  for (const name of await readdir(folder).catch(() => [])) {
+    if (!name.endsWith('.log') || live.has(name.slice(0, -'.log'.length))) continue;
+    const path = join(folder, name);
+    const found = await stat(path).catch(() => undefined);
+    if (found !== undefined) ended.push({ path, at: found.mtimeMs });
+  }
+  ended.sort((one, other) => other.at - one.at);
+  for (const { path } of ended.slice(keptLogs)) {
+    await rm(path, { force: true });
+    await rm(`${path}.1`, { force: true });
+  }
+};
+
+/** The last few lines, without their times, in one line: what to tell when a replica failed. */
+export const lastLines = async (path: string, count = 5): Promise<string> => {
+  const file = await open(path, 'r').catch(() => undefined);
+  if (file === undefined) return '';
+  try {
+    const { size } = await file.stat();
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(tailBytes), 0, tailBytes, Math.max(0, size - tailBytes));
+    const lines = buffer.toString('utf8', 0, bytesRead).split('\n');
+    return lines
+      .map((line) => line.replace(/^\d{4}-\d\d-\d\dT[\d:.]+Z /, '').trim())
+      .filter((line) => line !== '')
+      .slice(-count)
+      .join(' | ');
+  } finally {
+    await file.close();
+  }
+};

@@ -1,0 +1,36 @@
+import type { Address } from '../../routing/plan.ts';
+import type { Clock } from '../../std/clock.ts';
+import type { FunctionSpec } from '../provider.ts';
+import type { Folders } from './folders.ts';
+import type { Ledger } from './ledger.ts';
+import type { RunningProcess } from './running-process.ts';
+import type { WorkerPool } from './worker-pool.ts';
+
+/** A replica that is ready, or was. */
+export type Replica = {
+  readonly id: string;
+  readonly mode: 'node' | 'http';
+  readonly spec: FunctionSpec;
+  readonly address: Address;
+  readonly process: RunningProcess;
+  /** By the clock that never runs backwards. */
+  readonly readyAtMs: number;
+};
+
+export type LaunchNeeds = {
+  readonly clock: Clock;
+  readonly folders: Folders;
+  readonly ledger: Ledger;
+  readonly pool: WorkerPool;
+  readonly gatewayUrl: string;
+  readonly readyTimeoutMs: number;
+};
+
+/** What a mode does between its process being there and it being ready; each is recorded before it can serve. */
+export type Launched = {
+  readonly id: string;
+  readonly address: Address;
+  readonly process: RunningProcess;
+  /** Resolves when it serves; rejects when it never will. */
+  readonly ready: () => Promise<void>;
+};

@@ -1,0 +1,55 @@
+import { writeSync } from 'node:fs';
+
+/** A line longer than this is cut in two. */
+const maxLineLength = 16 * 1024;
+
+/** Makes lines out of what a program writes and puts the time before each. */
+export class LogLines {
+  readonly #fd: number;
+  #rest = '';
+
+  constructor(fd: number) {
+    this.#fd = fd;
+  }
+
+  write(text: string): void {
+    const lines = (this.#rest + text).split('\n');
+    this.#rest = lines.pop() ?? '';
+    if (this.#rest.length > maxLineLength) {
+      lines.push(this.#rest);
+      this.#rest = '';
+    }
+    if (lines.length > 0) this.#put(lines);
+  }
+
+  flush(): void {
+    if (this.#rest !== '') this.#put([this.#rest]);
+    this.#rest = '';
+  }
+
+  #put(lines: readonly string[]): void {
+    const time = new Date().toISOString();
+    try {
+      writeSync(this.#fd, lines.map((line) => `${time} ${line}\n`).join(''));
+    } catch {
+      // A full disk must not break the function.
+    }
+  }
+}
+
+/** From here on, every line written to stdout and stderr begins with its time (ISO 8601) and a space. */
+export const deliverLogs = (): void => {
+  for (const stream of [process.stdout, process.stderr]) {
+    const lines = new LogLines(stream.fd);
+    stream.write = (chunk: string | Uint8Array, encoding?: unknown, callback?: unknown): boolean => {
+      const asked = typeof encoding === 'string' ? (encoding as BufferEncoding) : 'utf8';
+      lines.write(
+        typeof chunk === 'string' && asked === 'utf8' ? chunk : Buffer.from(chunk as string, asked).toString(),
+      );
+      const done = typeof encoding === 'function' ? encoding : callback;
+      if (typeof done === 'function') process.nextTick(done);
+      return true;
+    };
+    process.on('exit', () => lines.flush());
+  }
+};

@@ -1,0 +1,263 @@
+import { request } from 'node:http';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { codeOf } from '../domain/errors.ts';
+import type { FunctionRef } from '../domain/function.ts';
+import type { ReplicaPlan } from '../routing/plan.ts';
+import type { FunctionProvider, FunctionSpec } from './provider.ts';
+
+/** What a function of the suite does. */
+export type Behaviour =
+  /** Answers every request with `text`. */
+  | { readonly kind: 'answers'; readonly text: string }
+  /** Sends `first`, and `last` a second later, which is longer than any delay of draining. */
+  | { readonly kind: 'dawdles' }
+  /** Can be started and never becomes ready. */
+  | { readonly kind: 'broken' }
+  /** Cannot be run at all. */
+  | { readonly kind: 'impossible' };
+
+export type ProviderHarness = {
+  readonly provider: FunctionProvider;
+  /** A function of this provider that behaves so; equal arguments give equal functions. */
+  spec(
+    ref: FunctionRef,
+    revision: string,
+    behaviour: Behaviour,
+    env?: Readonly<Record<string, string>>,
+  ): Promise<FunctionSpec>;
+  /** Ends a replica without warning. */
+  crash(replica: ReplicaPlan): Promise<void>;
+  /** Ends everything it opened. */
+  close(): Promise<void>;
+};
+
+/** Every provider that runs functions itself keeps these promises. `open` gives a fresh, started one. */
+export const providerConformance = (name: string, open: () => Promise<ProviderHarness>): void => {
+  describe(`${name} is a function provider that`, () => {
+    const ref: FunctionRef = { name: 'hello', namespace: 'openfaas-fn' };
+    let harness: ProviderHarness;
+    let provider: FunctionProvider;
+
+    beforeEach(async () => {
+      harness = await open();
+      provider = harness.provider;
+    });
+    afterEach(() => harness.close());
+
+    const hello = (revision = '1', text = 'hello'): Promise<FunctionSpec> =>
+      harness.spec(ref, revision, { kind: 'answers', text });
+
+    it('runs as many replicas as were asked for, each of which answers', async () => {
+      const spec = await hello();
+      await provider.deploy(spec, 2);
+      const replicas = provider.resolve(ref);
+      expect(replicas).toHaveLength(2);
+      expect(new Set(replicas.map(({ id }) => id)).size).toBe(2);
+      for (const replica of replicas) {
+        expect(replica).toMatchObject({ version: '1', weight: 1, maxInFlight: 0 });
+        expect(await call(replica)).toBe('hello');
+      }
+      expect(await provider.list()).toEqual([{ spec, replicas: 2, available: 2 }]);
+    });
+
+    it('knows a function of which nothing runs', async () => {
+      await provider.deploy(await hello(), 0);
+      expect(provider.resolve(ref)).toEqual([]);
+      expect(await provider.list()).toMatchObject([{ replicas: 0, available: 0 }]);
+    });
+
+    it('keeps functions of one name in different namespaces apart', async () => {
+      const other = { name: ref.name, namespace: 'dev' };
+      await provider.deploy(await hello(), 1);
+      await provider.deploy(await harness.spec(other, '1', { kind: 'answers', text: 'dev' }), 1);
+      expect(await call(one(provider, other))).toBe('dev');
+      await provider.remove(other);
+      expect(await call(one(provider, ref))).toBe('hello');
+    });
+
+    it('hands on the bound of a replica that max_inflight sets', async () => {
+      await provider.deploy(await harness.spec(ref, '1', { kind: 'answers', text: '' }, { max_inflight: '3' }), 1);
+      expect(one(provider, ref).maxInFlight).toBe(3);
+    });
+
+    it('refuses to deploy what is there, and to change or remove what is not', async () => {
+      const spec = await hello();
+      expect(await fault(provider.update(spec))).toBe('not-found');
+      expect(await fault(provider.scale(ref, 1))).toBe('not-found');
+      expect(await fault(provider.remove(ref))).toBe('not-found');
+      expect(provider.resolve(ref)).toEqual([]);
+      await provider.deploy(spec, 0);
+      expect(await fault(provider.deploy(spec, 0))).toBe('exists');
+    });
+
+    it('refuses what cannot be run at all, and forgets it', async () => {
+      expect(await fault(provider.deploy(await harness.spec(ref, '1', { kind: 'impossible' }), 0))).toBe('invalid');
+      expect(await provider.list()).toEqual([]);
+    });
+
+    it('remembers a function that did not become ready, with the reason', async () => {
+      expect(await fault(provider.deploy(await harness.spec(ref, '1', { kind: 'broken' }), 1))).toBe('unavailable');
+      const [status] = await provider.list();
+      expect(status).toMatchObject({ replicas: 1, available: 0 });
+      expect(status?.problem).toContain('broken');
+    });
+
+    it('scales up and down to nothing and up again', async () => {
+      await provider.deploy(await hello(), 0);
+      await provider.scale(ref, 3);
+      expect(provider.resolve(ref)).toHaveLength(3);
+      await provider.scale(ref, 1);
+      expect(await call(one(provider, ref))).toBe('hello');
+      await provider.scale(ref, 0);
+      expect(provider.resolve(ref)).toEqual([]);
+      await provider.scale(ref, 1);
+      expect(await call(one(provider, ref))).toBe('hello');
+    });
+
+    it('answers everyone who waits for the same replica', async () => {
+      await provider.deploy(await hello(), 0);
+      await Promise.all([provider.scale(ref, 1), provider.scale(ref, 1), provider.scale(ref, 1)]);
+      expect(provider.resolve(ref)).toHaveLength(1);
+    });
+
+    it('cuts no running call when replicas go', async () => {
+      await provider.deploy(await harness.spec(ref, '1', { kind: 'dawdles' }), 1);
+      const running = await begin(one(provider, ref));
+      await provider.scale(ref, 0);
+      expect(await running.rest).toBe('firstlast');
+    });
+
+    it('cuts no running call when the function is removed', async () => {
+      await provider.deploy(await harness.spec(ref, '1', { kind: 'dawdles' }), 1);
+      const running = await begin(one(provider, ref));
+      const removed = provider.remove(ref);
+      expect(provider.resolve(ref)).toEqual([]);
+      expect(await running.rest).toBe('firstlast');
+      await removed;
+      expect(await provider.list()).toEqual([]);
+    });
+
+    it('still answers what is sent in the moment after a replica left', async () => {
+      await provider.deploy(await hello(), 1);
+      const leaving = one(provider, ref);
+      await provider.scale(ref, 0);
+      expect(await call(leaving)).toBe('hello');
+    });
+
+    it('never has too few replicas while it updates, and ends with the new revision', async () => {
+      await provider.deploy(await hello('1', 'old'), 2);
+      let fewest = 2;
+      provider.onChange(() => (fewest = Math.min(fewest, provider.resolve(ref).length)));
+      await provider.update(await hello('2', 'new'));
+      expect(fewest).toBe(2);
+      expect(provider.resolve(ref).map(({ version }) => version)).toEqual(['2', '2']);
+      for (const replica of provider.resolve(ref)) expect(await call(replica)).toBe('new');
+    });
+
+    it('changes nothing when told the same revision again', async () => {
+      await provider.deploy(await hello(), 1);
+      const before = provider.resolve(ref);
+      await provider.update(await hello());
+      expect(provider.resolve(ref)).toEqual(before);
+    });
+
+    it('goes on with the old revision when the new one does not become ready', async () => {
+      await provider.deploy(await hello(), 1);
+      const before = provider.resolve(ref);
+      expect(await fault(provider.update(await harness.spec(ref, '2', { kind: 'broken' })))).toBe('unavailable');
+      expect(await fault(provider.update(await harness.spec(ref, '3', { kind: 'impossible' })))).toBe('invalid');
+      expect(provider.resolve(ref)).toEqual(before);
+      expect(await call(one(provider, ref))).toBe('hello');
+      expect(await provider.list()).toMatchObject([{ spec: { revision: '1' }, available: 1 }]);
+    });
+
+    it('takes the scale it is told while it updates', async () => {
+      await provider.deploy(await hello('1', 'old'), 1);
+      await Promise.all([hello('2', 'new').then((spec) => provider.update(spec)), provider.scale(ref, 2)]);
+      await provider.scale(ref, 2);
+      expect(provider.resolve(ref).map(({ version }) => version)).toEqual(['2', '2']);
+    });
+
+    it('replaces a replica that crashed', async () => {
+      await provider.deploy(await hello(), 1);
+      const first = one(provider, ref);
+      const replaced = changed(provider, ref, (replicas) => replicas.some(({ id }) => id !== first.id));
+      await harness.crash(first);
+      await replaced;
+      expect(provider.resolve(ref)).toHaveLength(1);
+      expect(await call(one(provider, ref))).toBe('hello');
+    });
+
+    it('refuses more replicas than it can hold, naming the limit', async () => {
+      await provider.deploy(await hello(), 1);
+      await expect(provider.scale(ref, 1_000_000)).rejects.toMatchObject({
+        code: 'unavailable',
+        message: expect.stringMatching(/more than the \d+/) as string,
+      });
+      expect(provider.resolve(ref)).toHaveLength(1);
+    });
+
+    it('tells listeners until they have heard enough', async () => {
+      const heard: FunctionRef[] = [];
+      const end = provider.onChange((changed) => heard.push(changed));
+      await provider.deploy(await hello(), 1);
+      expect(heard).toContainEqual(ref);
+      end();
+      const before = heard.length;
+      await provider.scale(ref, 0);
+      expect(heard).toHaveLength(before);
+    });
+  });
+};
+
+const one = (provider: FunctionProvider, ref: FunctionRef): ReplicaPlan => {
+  const [replica] = provider.resolve(ref);
+  if (replica === undefined) throw new Error(`no replica of ${ref.name} is ready`);
+  return replica;
+};
+
+const fault = async (attempt: Promise<void>): Promise<string> =>
+  attempt.then(
+    () => 'none',
+    (error: unknown) => codeOf(error),
+  );
+
+/** Resolves when the ready replicas of a function satisfy `condition`. */
+const changed = async (
+  provider: FunctionProvider,
+  ref: FunctionRef,
+  condition: (replicas: readonly ReplicaPlan[]) => boolean,
+): Promise<void> => {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const end = provider.onChange(() => {
+    if (condition(provider.resolve(ref))) resolve();
+  });
+  await promise;
+  end();
+};
+
+/** A call whose answer has begun to arrive. */
+const begin = async (replica: ReplicaPlan): Promise<{ readonly rest: Promise<string> }> => {
+  const { address } = replica;
+  const where = address.kind === 'unix' ? { socketPath: address.path } : { host: address.host, port: address.port };
+  const started = Promise.withResolvers<void>();
+  const rest = Promise.withResolvers<string>();
+  const sent = request({ ...where, method: 'POST', agent: false }, (answer) => {
+    let text = '';
+    answer.setEncoding('utf8').on('data', (chunk: string) => {
+      text += chunk;
+      started.resolve();
+    });
+    answer.on('end', () => {
+      started.resolve();
+      rest.resolve(text);
+    });
+    answer.on('error', rest.reject);
+  });
+  sent.on('error', started.reject).on('error', rest.reject).end();
+  rest.promise.catch(() => {});
+  await started.promise;
+  return { rest: rest.promise };
+};
+
+const call = async (replica: ReplicaPlan): Promise<string> => (await begin(replica)).rest;

@@ -1,0 +1,247 @@
+import type { FunctionKey, NodeId } from '../domain/ids.ts';
+import type { Reason } from '../domain/reason.ts';
+import { tokensAt } from './bucket.ts';
+import { here, type Flow, type FunctionLive, type Live, type PeerLive } from './live.ts';
+import type { FunctionPlan, Limit, PeerShare, Plan } from './plan.ts';
+
+/** What happens to one request that entered at this node. */
+export type Decision =
+  /** Run it here: there is room. Where no replica is ready yet, it holds its room while one starts. */
+  | { readonly kind: 'serve' }
+  | { readonly kind: 'forward'; readonly peer: NodeId }
+  /** No room anywhere now: wait for some, as long as the queue lets it; `reason` is what a refusal would say. */
+  | { readonly kind: 'wait'; readonly reason: Reason; readonly status: number }
+  | { readonly kind: 'refuse'; readonly reason: Reason; readonly status: number };
+
+export type RouteRequest = {
+  readonly key: FunctionKey;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+  /** Peers that refused it already. */
+  readonly tried: readonly NodeId[];
+  /** How often it was passed on before it came here. */
+  readonly hops: number;
+};
+
+/** How many peers are asked for one request before it waits. */
+export const maxTries = 2;
+
+/** How many peers are compared (balancing.md: the power of d choices, drawn in proportion to their slots). */
+const choices = 3;
+
+/** Below this load a peer counts as cold, and the round trip decides. */
+const coldLoad = 0.8;
+
+/** The weight of a round trip, in service times, against load. */
+const rttWeight = 0.25;
+
+/** What a start there counts, against load: a warm peer is preferred while it is not much busier. */
+const startWeight = 0.15;
+
+/**
+ * Decides from the plan and the present state. Reads both, changes neither; the same `random` gives the same answer.
+ */
+export const decide = (plan: Plan, live: Live, request: RouteRequest, random: () => number): Decision => {
+  const function_ = plan.functions[request.key];
+  if (function_ === undefined) return refuse('unknown-function', 404);
+  if (function_.rejectShare > 0 && random() < function_.rejectShare) return refuse('full', 503);
+
+  const state = live.functions.get(request.key);
+  const room = plan.draining ? 'none' : localRoom(plan, function_, live, state, request.now);
+  const peers = request.hops < function_.hops && request.tried.length < maxTries;
+  const open = peers ? openPeers(function_, live, state, request) : [];
+
+  switch (function_.policy) {
+    case 'weighted':
+      return byWeight(function_, state, room, open, plan.draining);
+    case 'local-first':
+      if (room === 'yes' && withinOwnLimit(function_, state, request.now)) return serve;
+      return forwardTo(leastFar(open, state), room, plan.draining, function_);
+    case 'ranked':
+      if (room === 'yes') return serve;
+      return forwardTo(withRoom(open, live, state, request)[0], room, plan.draining, function_);
+    case 'least-loaded':
+      if (room === 'yes') return serve;
+      return forwardTo(leastLoaded(open, live, state, request, random), room, plan.draining, function_);
+  }
+};
+
+/** Load, 0..1: DESIGN.md's `max(node in flight / slots, function in flight / limit)`. */
+export const ownLoad = (plan: Plan, live: Live, key: FunctionKey): number => {
+  const node = live.inFlight / plan.slots;
+  const limit = plan.functions[key]?.maxInFlight ?? 0;
+  const inFlight = live.functions.get(key)?.inFlight ?? 0;
+  return limit > 0 ? Math.max(node, inFlight / limit) : node;
+};
+
+/** Whether one more invocation fits here. */
+export type Room = 'yes' | 'slots' | 'limit' | 'rate' | 'none';
+
+export const localRoom = (
+  plan: Plan,
+  function_: FunctionPlan,
+  live: Live,
+  state: FunctionLive | undefined,
+  now: number,
+): Room => {
+  if (function_.replicas.length === 0 && !function_.canStart) return 'none';
+  if (live.inFlight >= plan.slots) return 'slots';
+  if (function_.maxInFlight > 0 && (state?.inFlight ?? 0) >= function_.maxInFlight) return 'limit';
+  if (function_.maxRate > 0 && tokensAt(state?.rate, function_.maxRate, now) < 1) return 'rate';
+  return 'yes';
+};
+
+/** Whether `flow` may take one more under `limit`. */
+export const within = (limit: Limit | undefined, flow: Flow | undefined, now: number): boolean => {
+  switch (limit?.kind) {
+    case undefined:
+      return true;
+    case 'rate':
+      return tokensAt(flow?.bucket, limit.perSecond, now) >= 1;
+    case 'in-flight':
+      return (flow?.inFlight ?? 0) < limit.count;
+  }
+};
+
+const withinOwnLimit = (function_: FunctionPlan, state: FunctionLive | undefined, now: number): boolean => {
+  const { limit, weight } = function_.local;
+  if (weight <= 0) return false;
+  return within(limit, state && { inFlight: state.inFlight, bucket: state.local }, now);
+};
+
+/** The peers that may be asked for this request at all. */
+const openPeers = (
+  function_: FunctionPlan,
+  live: Live,
+  state: FunctionLive | undefined,
+  { key, now, tried }: RouteRequest,
+): readonly PeerShare[] =>
+  function_.peers.filter((share) => {
+    if (share.weight <= 0 || tried.includes(share.id)) return false;
+    const peer = live.peers.get(share.id);
+    if (peer === undefined) return false;
+    if (peer.suspectUntil > now || (peer.functions.get(key)?.closedUntil ?? 0) > now) return false;
+    return within(share.limit, state?.sent.get(share.id), now);
+  });
+
+/** What is known of a peer ages: after this long, or a service time, one of the calls reported there is taken to be over. */
+const staleMs = 50;
+
+/**
+ * A peer's load: what it last said, plus what was sent there since, less what will have ended by now. Without the
+ * latter a peer once reported full would not be asked again until it spoke. Infinite where its size is unknown.
+ */
+const loadOf = (
+  peer: PeerLive | undefined,
+  state: FunctionLive | undefined,
+  { key, now }: Pick<RouteRequest, 'key' | 'now'>,
+): number => {
+  if (peer === undefined || peer.slots <= 0) return Number.POSITIVE_INFINITY;
+  const over = Math.floor((now - peer.reportedAt) / Math.max(staleMs, state?.serviceMs ?? 0));
+  const node = Math.max(Math.max(0, peer.inFlight - over) + peer.sentSince, peer.outstanding) / peer.slots;
+  const there = peer.functions.get(key);
+  if (there === undefined || there.limit <= 0) return node;
+  return Math.max(node, (Math.max(0, there.inFlight - over) + there.sentSince) / there.limit);
+};
+
+/** This node has no room when it asks, so a peer that has some is downhill. */
+const withRoom = (
+  open: readonly PeerShare[],
+  live: Live,
+  state: FunctionLive | undefined,
+  request: RouteRequest,
+): readonly PeerShare[] => open.filter((share) => loadOf(live.peers.get(share.id), state, request) < 1);
+
+/**
+ * Of the peers with room a few are drawn in proportion to their size; the score weighs load above `coldLoad` against
+ * the round trip in units of the service time (balancing.md).
+ */
+const leastLoaded = (
+  open: readonly PeerShare[],
+  live: Live,
+  state: FunctionLive | undefined,
+  request: RouteRequest,
+  random: () => number,
+): PeerShare | undefined => {
+  const serviceMs = Math.max(1, state?.serviceMs ?? 0);
+  let best: PeerShare | undefined;
+  let bestScore = Number.POSITIVE_INFINITY;
+  for (const share of draw(withRoom(open, live, state, request), choices, random)) {
+    const peer = live.peers.get(share.id);
+    const load = loadOf(peer, state, request);
+    const start = peer?.functions.get(request.key)?.replicas === 0 ? startWeight : 0;
+    const score = Math.max(load, coldLoad) + start + (rttWeight * (peer?.rttMs ?? 0)) / serviceMs + load / 100;
+    if (score < bestScore) {
+      best = share;
+      bestScore = score;
+    }
+  }
+  return best;
+};
+
+/** Up to `count` different shares, drawn in proportion to their weights. */
+const draw = (shares: readonly PeerShare[], count: number, random: () => number): readonly PeerShare[] => {
+  if (shares.length <= count) return shares;
+  const left = [...shares];
+  const drawn: PeerShare[] = [];
+  while (drawn.length < count) {
+    const total = left.reduce((sum, share) => sum + share.weight, 0);
+    let at = random() * total;
+    const index = left.findIndex((share) => (at -= share.weight) < 0);
+    drawn.push(...left.splice(index === -1 ? left.length - 1 : index, 1));
+  }
+  return drawn;
+};
+
+/** Of those that may be asked, the one that is furthest behind its share. */
+const leastFar = (open: readonly PeerShare[], state: FunctionLive | undefined): PeerShare | undefined => {
+  let best: PeerShare | undefined;
+  let bestPass = Number.POSITIVE_INFINITY;
+  for (const share of open) {
+    const pass = (state?.passes.get(share.id) ?? 0) + 1 / share.weight;
+    if (pass < bestPass) {
+      best = share;
+      bestPass = pass;
+    }
+  }
+  return best;
+};
+
+const byWeight = (
+  function_: FunctionPlan,
+  state: FunctionLive | undefined,
+  room: Room,
+  open: readonly PeerShare[],
+  draining: boolean,
+): Decision => {
+  const peer = leastFar(open, state);
+  const { weight } = function_.local;
+  if (room === 'yes' && weight > 0) {
+    const pass = (state?.passes.get(here) ?? 0) + 1 / weight;
+    if (peer === undefined || pass <= (state?.passes.get(peer.id) ?? 0) + 1 / peer.weight) return serve;
+  }
+  return forwardTo(peer, room, draining, function_);
+};
+
+const serve: Decision = { kind: 'serve' };
+const refuse = (reason: Reason, status: number): Decision => ({ kind: 'refuse', reason, status });
+
+/** To `peer`, if there is one; else what the state of this node means for a request that nobody takes. */
+const forwardTo = (peer: PeerShare | undefined, room: Room, draining: boolean, function_: FunctionPlan): Decision => {
+  if (peer !== undefined) return { kind: 'forward', peer: peer.id };
+  if (draining) return refuse('draining', 503);
+  switch (room) {
+    case 'none':
+      return function_.peers.length > 0 ? wait('full', 503) : refuse('no-replica', 503);
+    case 'slots':
+      return wait('full', 503);
+    case 'limit':
+      return wait('full', 429);
+    // There is room here, but the route's own limit (a rate that was recalculated) keeps it free.
+    case 'yes':
+    case 'rate':
+      return wait('over-rate', 429);
+  }
+};
+
+const wait = (reason: Reason, status: number): Decision => ({ kind: 'wait', reason, status });
