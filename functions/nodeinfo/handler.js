@@ -32,5 +32,8 @@ module.exports = async (event, context) => {
     `Uptime:    ${info.uptimeSeconds} s`,
     `Node.js:   ${info.nodeVersion}`,
   ];
-  return context.status(200).headers({ 'content-type': 'text/plain; charset=utf-8' }).succeed(`${lines.join('\n')}\n`);
+  return context
+    .status(200)
+    .headers({ 'content-type': 'text/plain; charset=utf-8' })
+    .succeed(`${lines.join('\n')}\n`);
 };

@@ -1,5 +1,4 @@
 import { Readable } from 'node:stream';
-import type { ReadableStream } from 'node:stream/web';
 import type { BundleStore } from '../bundles/bundle-store.ts';
 import { messageOf, SkeinError } from '../domain/errors.ts';
 import type { Digest } from '../domain/ids.ts';
@@ -18,7 +17,7 @@ export const fetchBundle = async (
     try {
       const response = await source.fetch(`/system/bundles/${digest}`);
       if (response.ok && response.body !== null) {
-        await bundles.put(Readable.fromWeb(response.body as ReadableStream), digest);
+        await bundles.put(Readable.fromWeb(response.body), digest);
         return;
       }
       await response.body?.cancel();

@@ -42,10 +42,11 @@ export class Scaler {
     const entry = this.#entry(hosted);
     const { settings } = hosted;
     const max = maxReplicasOf(hosted, this.#needs.maxReplicas);
-    const { state, wanted } = scaleReplicas(entry.state, {
+    const { state, wanted } = scaleReplicas(entry.state, entry.wanted, {
       now: this.#needs.clock.monotonic(),
       inFlight,
       perReplica: settings.perReplica > 0 ? settings.perReplica : defaultPerReplica,
+      strict: settings.perReplica > 0,
       min: Math.min(max, Math.max(settings.min, entry.floor)),
       max,
       idleMs: this.#needs.idleMs,
@@ -78,7 +79,7 @@ export class Scaler {
     }
     const { first } = hosted.settings;
     const state = freshScale(first, this.#needs.clock.monotonic());
-    const entry: Entry = { state, wanted: first, floor: 0, revision, running: false };
+    const entry: Entry = { state, wanted: 0, floor: 0, revision, running: false };
     this.#entries.set(hosted.key, entry);
     return entry;
   }

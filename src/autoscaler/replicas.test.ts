@@ -6,6 +6,7 @@ const facts = (changes: Partial<ScaleFacts>): ScaleFacts => ({
   now: 0,
   inFlight: 0,
   perReplica: 4,
+  strict: true,
   min: 0,
   max: 16,
   idleMs: 1_000,
@@ -15,7 +16,7 @@ const facts = (changes: Partial<ScaleFacts>): ScaleFacts => ({
 const run = (state: ScaleState, steps: readonly Partial<ScaleFacts>[]): readonly number[] => {
   const wanted: number[] = [];
   for (const step of steps) {
-    const next = scaleReplicas(state, facts(step));
+    const next = scaleReplicas(state, wanted.at(-1) ?? 0, facts(step));
     state = next.state;
     wanted.push(next.wanted);
   }
@@ -39,6 +40,16 @@ describe('replicas of a function', () => {
     expect(run(freshScale(0, 0), steps)).toEqual([4, 4, 4, 2, 2, 0]);
   });
 
+  test('are added one at a time where calls need not wait for them', () => {
+    const steps = [
+      { now: 0, inFlight: 16, strict: false },
+      { now: 999, inFlight: 16, strict: false },
+      { now: 1_000, inFlight: 16, strict: false },
+      { now: 2_000, inFlight: 16, strict: false },
+    ];
+    expect(run(freshScale(0, 0), steps)).toEqual([1, 1, 2, 3]);
+  });
+
   test('stay at the minimum and below the maximum', () => {
     expect(run(freshScale(0, 0), [{ min: 2 }, { inFlight: 100, min: 2, max: 3 }])).toEqual([2, 3]);
   });
@@ -53,10 +64,12 @@ describe('replicas of a function', () => {
       fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
         let state = freshScale(0, 0);
         let now = 0;
+        let wanted = 0;
         for (const { after, inFlight } of steps) {
           now += after;
-          const next = scaleReplicas(state, facts({ now, inFlight, max: 1_000 }));
+          const next = scaleReplicas(state, wanted, facts({ now, inFlight, max: 1_000 }));
           state = next.state;
+          wanted = next.wanted;
           expect(next.wanted).toBeGreaterThanOrEqual(Math.ceil(inFlight / 4));
           expect(state.peaks.length).toBeLessThanOrEqual(26);
         }

@@ -129,17 +129,18 @@ export class LocalFederation {
   #flags(node: NodePlan): readonly string[] {
     const { data, nodes, strategy } = this.#plan;
     const others = nodes.filter(({ name }) => name !== node.name).map(({ ports }) => `${host}:${ports.federation}`);
-    return [
-      ...['--data', data],
-      ...['--node-name', node.name],
-      ...['--gateway-listen', `${host}:${node.ports.gateway}`],
-      ...['--metrics-listen', `${host}:${node.ports.metrics}`],
-      ...['--peer-listen', `${host}:${node.ports.peer}`],
-      ...['--federation-listen', `${host}:${node.ports.federation}`],
-      ...(others.length > 0 ? ['--federation-bootstrap', others.join(',')] : []),
-      ...['--capacity-slots', String(node.slots)],
-      ...['--strategy-name', strategy],
-    ];
+    const flags: Readonly<Record<string, string>> = {
+      data,
+      'node-name': node.name,
+      'gateway-listen': `${host}:${node.ports.gateway}`,
+      'metrics-listen': `${host}:${node.ports.metrics}`,
+      'peer-listen': `${host}:${node.ports.peer}`,
+      'federation-listen': `${host}:${node.ports.federation}`,
+      'federation-bootstrap': others.join(','),
+      'capacity-slots': String(node.slots),
+      'strategy-name': strategy,
+    };
+    return Object.entries(flags).flatMap(([name, value]) => (value === '' ? [] : [`--${name}`, value]));
   }
 
   #failed(node: NodePlan): SkeinError {

@@ -66,14 +66,6 @@ export const decide = (plan: Plan, live: Live, request: RouteRequest, random: ()
   }
 };
 
-/** Load, 0..1: DESIGN.md's `max(node in flight / slots, function in flight / limit)`. */
-export const ownLoad = (plan: Plan, live: Live, key: FunctionKey): number => {
-  const node = live.inFlight / plan.slots;
-  const limit = plan.functions[key]?.maxInFlight ?? 0;
-  const inFlight = live.functions.get(key)?.inFlight ?? 0;
-  return limit > 0 ? Math.max(node, inFlight / limit) : node;
-};
-
 /** Whether one more invocation fits here. */
 export type Room = 'yes' | 'slots' | 'limit' | 'rate' | 'none';
 

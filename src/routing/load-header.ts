@@ -4,13 +4,14 @@ import type { Plan } from './plan.ts';
 
 /**
  * `X-Skein-Load`: how busy the sender is, on every answer and every request between peers. `3/8` is three of eight
- * slots in use; `3/8;2/4` adds that the function at hand has two of four invocations running.
+ * slots in use; `3/8;2/4` adds that the function at hand has two of four invocations running. An answer leaves out the
+ * invocation that it ends (`ending` 1): counted in, a full peer would look full to whoever just got its answer.
  */
-export const formatLoad = (plan: Plan, live: Live, key: FunctionKey | undefined): string => {
-  const node = `${live.inFlight}/${plan.slots}`;
+export const formatLoad = (plan: Plan, live: Live, key: FunctionKey | undefined, ending = 0): string => {
+  const node = `${live.inFlight - ending}/${plan.slots}`;
   const limit = key === undefined ? 0 : (plan.functions[key]?.maxInFlight ?? 0);
   if (key === undefined || limit <= 0) return node;
-  return `${node};${live.functions.get(key)?.inFlight ?? 0}/${limit}`;
+  return `${node};${(live.functions.get(key)?.inFlight ?? 0) - ending}/${limit}`;
 };
 
 const pattern = /^(\d{1,7})\/(\d{1,7})(?:;(\d{1,7})\/(\d{1,7}))?$/;

@@ -1,18 +1,25 @@
 /**
- * How long a queue of one function lets requests wait. A queue that empties now and then absorbs bursts, so those in
- * it may wait long; a queue that never empties only adds its length to everyone's time, so it is kept short and what
- * is over is refused at once. (After CoDel, Nichols and Jacobson 2012, and the controlled delay of "Fail at Scale",
+ * How long a queue of one function lets requests wait. A queue that empties now and then, or shrinks, absorbs bursts,
+ * so those in it may wait long; a queue that stands or grows only adds its length to everyone's time, so it is kept
+ * short and what is over is refused at once. (After CoDel, Nichols and Jacobson 2012, and the controlled delay of "Fail at Scale",
  * Maurer 2015; the interval here follows the service time, because functions take from 1 ms to minutes.)
  */
 export type Patience = {
-  /** Since when the queue has not been empty; undefined while it is. */
+  /** Since when the queue has not been empty, or when it was last seen to shrink; undefined while it is empty. */
   standingSince: number | undefined;
+  /** Its length then. */
+  standingLength: number;
   /** Since when it has been empty after overload; undefined otherwise. */
   calmSince: number | undefined;
   overloaded: boolean;
 };
 
-export const calm = (): Patience => ({ standingSince: undefined, calmSince: undefined, overloaded: false });
+export const calm = (): Patience => ({
+  standingSince: undefined,
+  standingLength: 0,
+  calmSince: undefined,
+  overloaded: false,
+});
 
 export type QueueFacts = {
   /** Requests waiting. */
@@ -40,14 +47,16 @@ export const observeQueue = (patience: Patience, facts: QueueFacts, now: number)
     return;
   }
   patience.calmSince = undefined;
-  patience.standingSince ??= now;
-  if (now - patience.standingSince >= intervalMs(facts)) patience.overloaded = true;
+  if (patience.standingSince !== undefined && now - patience.standingSince < intervalMs(facts)) return;
+  if (patience.standingSince !== undefined && facts.length >= patience.standingLength) patience.overloaded = true;
+  patience.standingSince = now;
+  patience.standingLength = facts.length;
 };
 
-/** Whether one more may wait. In overload as many may as start within half a service time: enough to leave no slot idle. */
+/** Whether one more may wait. In overload as many may as start within a quarter of a service time: enough to leave no slot idle. */
 export const mayWait = (patience: Patience, facts: QueueFacts): boolean => {
   if (facts.queueMs <= 0 || facts.length >= maxQueued) return false;
-  return !patience.overloaded || facts.length < Math.max(1, Math.ceil(facts.width / 2));
+  return !patience.overloaded || facts.length < Math.max(1, Math.ceil(facts.width / 4));
 };
 
 const intervalMs = ({ serviceMs, queueMs }: QueueFacts): number =>

@@ -78,14 +78,14 @@ const up = async (flags: UpFlags, command: Command): Promise<void> => {
   const stopped = stopOnSignal(federation, say);
   try {
     federation.start();
-    const [{ samples, dispose }] = await Promise.all([
+    const [built] = await Promise.all([
       flags.samples ? buildSamples() : { samples: [], dispose: async () => undefined },
       Promise.race([federation.ready(), stopped.wanted]),
     ]);
     if (!stopped.now()) {
       const gateway = urlOf(plan.nodes[0]!);
-      const names = await deploySamples(samples, createClient({ ...globals, data, gateway }));
-      await dispose();
+      const names = await deploySamples(built.samples, createClient({ ...globals, data, gateway }));
+      await built.dispose();
       if (!globals.quiet) console.log(welcome(plan, names));
       await show(plan, stopped, say);
     }

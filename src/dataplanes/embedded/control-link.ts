@@ -27,7 +27,7 @@ export class ControlLink {
     this.closed = new Promise((resolve) => {
       socket.once('close', () => {
         const gone = new SkeinError('unavailable', 'the data plane closed its control socket');
-        for (const { reject } of this.#pending.values()) reject(gone);
+        for (const waiting of this.#pending.values()) waiting.reject(gone);
         this.#pending.clear();
         resolve();
       });

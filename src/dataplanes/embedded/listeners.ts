@@ -76,6 +76,7 @@ export const peerListener = (needs: ListenerNeeds, credentials: ChannelCredentia
       const hops = Number(request.headers['x-skein-hop'] ?? 1);
       return begin(needs, { request, response, target, expectsContinue, from, hops });
     }
+    if (isHealth(request.url ?? '/')) return health(needs.plane, request, response);
     if (expectsContinue) response.writeContinue();
     needs.upstream.pass(request, response, ['X-Skein-Peer', from]);
   };

@@ -20,6 +20,7 @@ import { Plane } from './plane.ts';
 import { launch, type Command, type Report } from './protocol.ts';
 import { ReplicaClients } from './replica-clients.ts';
 import { Upstream } from './upstream.ts';
+import { warmUp } from './warm-up.ts';
 
 const [launchFile = ''] = process.argv.slice(2);
 const settings = launch.parse(JSON.parse(readFileSync(launchFile, 'utf8')));
@@ -36,11 +37,12 @@ const report = (message: Report): void => {
   for (const agent of agents) agent.write(line);
 };
 
+const peerClients = new PeerClients(credentials, settings.peerAckMs);
 const instruments = planeInstruments({ inFlight: () => plane.busy });
 
 const plane: Plane = new Plane({
   replicas: new ReplicaClients(),
-  peers: new PeerClients(credentials, settings.peerAckMs),
+  peers: peerClients,
   instruments,
   clock: systemClock,
   random: Math.random,
@@ -54,7 +56,8 @@ const bounds = {
   maxHeaderBytes: settings.maxHeaderBytes,
   maxBodyBytes: settings.maxBodyBytes,
 };
-const gateway = publicListener({ ...bounds, upstream: new Upstream(settings.systemSocket) });
+const system = new Upstream(settings.systemSocket);
+const gateway = publicListener({ ...bounds, upstream: system });
 const peers = peerListener({ ...bounds, upstream: new Upstream(settings.peerSystemSocket) }, credentials);
 
 const listen = (server: Server, where: { readonly host: string; readonly port: number }): Promise<number> =>
@@ -166,6 +169,9 @@ process.on('uncaughtException', (error) => {
   log.error({ error: error.stack ?? error.message }, 'a fault in the data plane');
 });
 
+await warmUp(`${settings.controlSocket}w`, peerClients, system).catch((error: unknown) =>
+  log.warn({ error: messageOf(error) }, 'the data plane could not warm up'),
+);
 await restore();
 let gatewayPort = 0;
 let peerPort = 0;

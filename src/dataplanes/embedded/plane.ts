@@ -119,6 +119,7 @@ export class Plane {
       if (!keys.has(key) && !this.#live.functions.has(key)) this.#counts.delete(key);
     this.#needs.instruments.retain(keys);
     this.#needs.peers.retain(new Set(this.#peers.keys()));
+    for (const peer of plan.peers) this.#needs.peers.warm(peer);
     this.#needs.replicas.retain(
       new Set(Object.values(plan.functions).flatMap(({ replicas }) => replicas.map(({ id }) => id))),
     );
@@ -175,8 +176,8 @@ export class Plane {
     return this.#live.inFlight + waiting + outstanding;
   }
 
-  load(key: FunctionKey | undefined): string | undefined {
-    return this.#plan === undefined ? undefined : formatLoad(this.#plan, this.#live, key);
+  load(key: FunctionKey | undefined, ending = 0): string | undefined {
+    return this.#plan === undefined ? undefined : formatLoad(this.#plan, this.#live, key, ending);
   }
 
   observe(): Observation {
@@ -636,7 +637,7 @@ export class Plane {
     headers.push('X-Call-Id', call.callId);
     if (!mine) return headers;
     headers.push('X-Skein-Node', this.#plan?.node.name ?? '');
-    const load = call.from === undefined ? undefined : this.load(call.key);
+    const load = call.from === undefined ? undefined : this.load(call.key, 1);
     if (load !== undefined) headers.push('X-Skein-Load', load);
     return headers;
   }

@@ -25,7 +25,7 @@ export class ReplicaClients {
     this.#pool(replica).dispatch(
       {
         path: call.path,
-        method: (call.request.method ?? 'GET') as Dispatcher.HttpMethod,
+        method: call.request.method ?? 'GET',
         headers,
         body: body.kind === 'kept' ? body.bytes : body.kind === 'stream' ? call.request : null,
       },

@@ -52,6 +52,11 @@ export class Folders {
     }
   }
 
+  /** The workers' code. */
+  get runtime(): string {
+    return join(this.state, 'runtime');
+  }
+
   socket(id: string): string {
     return join(this.run, id);
   }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { Digest } from '../../domain/ids.ts';
-import { identify, isAlive } from './identity.ts';
+import { identify, isAlive } from '../../std/process-identity.ts';
 import { Ledger, type LedgerEntry } from './ledger.ts';
 
 let folder: string;

@@ -2,7 +2,7 @@ import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Address } from '../../routing/plan.ts';
 import type { FunctionSpec } from '../provider.ts';
-import { bootId, type ProcessIdentity } from './identity.ts';
+import { bootId, type ProcessIdentity } from '../../std/process-identity.ts';
 
 /** A replica as it is written down before it may serve. */
 export type LedgerEntry = {

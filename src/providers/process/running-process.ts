@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import type { Clock } from '../../std/clock.ts';
-import { identify, isAlive, type ProcessIdentity } from './identity.ts';
+import { identify, isAlive, type ProcessIdentity } from '../../std/process-identity.ts';
 import { settledWithin } from './wait.ts';
 
 /** How often a process that is not our child is looked at. */

@@ -1,5 +1,5 @@
 import type { Clock } from '../../std/clock.ts';
-import { isAlive } from './identity.ts';
+import { isAlive } from '../../std/process-identity.ts';
 import type { Replica } from './replica.ts';
 import type { Ledger } from './ledger.ts';
 import { RunningProcess } from './running-process.ts';

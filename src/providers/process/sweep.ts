@@ -1,6 +1,6 @@
 import type { Clock } from '../../std/clock.ts';
 import { systemClock } from '../../std/clock.ts';
-import { isAlive } from './identity.ts';
+import { isAlive } from '../../std/process-identity.ts';
 import { Ledger } from './ledger.ts';
 import { RunningProcess } from './running-process.ts';
 

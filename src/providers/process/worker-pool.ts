@@ -1,27 +1,22 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { open } from 'node:fs/promises';
-import { extname } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { SkeinError, messageOf } from '../../domain/errors.ts';
 import type { Clock } from '../../std/clock.ts';
 import type { Log } from '../../telemetry/log.ts';
 import { bareEnvironment } from './environment.ts';
 import type { Folders, Slot } from './folders.ts';
+import { prepareRuntime, type Runtime } from './runtime.ts';
 import { lastLines } from './replica-logs.ts';
 import { RunningProcess } from './running-process.ts';
 import { settledWithin } from './wait.ts';
 import type { FromWorker, ToWorker } from './worker/messages.ts';
 
 const bootTimeoutMs = 20_000;
-/** Refilling keeps out of the way of the function that was just started. */
-const refillDelayMs = 150;
+/** Refilling keeps out of the way of the functions that were just started: forking costs more than they do. */
+const refillDelayMs = 750;
 const retryDelayMs = 1000;
-const refillsAtOnce = 2;
+const refillsAtOnce = 1;
 const forksAtOnce = 4;
-
-const extension = extname(fileURLToPath(import.meta.url));
-const runtimeFolder = fileURLToPath(new URL('./worker/', import.meta.url));
-const workerFile = fileURLToPath(new URL(`./worker/main${extension}`, import.meta.url));
 
 /** A worker that waits to become a function. */
 export type Worker = { readonly slot: Slot; readonly child: ChildProcess; readonly process: RunningProcess };
@@ -38,6 +33,7 @@ export class WorkerPool {
   readonly #forking = new Set<Promise<void>>();
   #cancelRefill: (() => void) | undefined;
   #stopped = false;
+  #runtime: Promise<Runtime> | undefined;
 
   constructor(needs: PoolNeeds) {
     this.#needs = needs;
@@ -67,7 +63,7 @@ export class WorkerPool {
 
   /** A worker beside the pool, with further flags of Node's permission model. */
   fork(flags: readonly string[]): Promise<Worker> {
-    return forkWorker(this.#needs, flags);
+    return this.#forked(flags);
   }
 
   /** Ends the workers that wait. */
@@ -96,13 +92,18 @@ export class WorkerPool {
 
   async #forkOne(): Promise<void> {
     try {
-      this.#offer(await forkWorker(this.#needs, []));
+      this.#offer(await this.#forked([]));
     } catch (error) {
       this.#needs.log.warn({ error: messageOf(error) }, 'a worker could not be forked');
       const waiter = this.#waiting.shift();
       if (waiter === undefined) this.#refillLater(retryDelayMs);
       else waiter.reject(error);
     }
+  }
+
+  async #forked(flags: readonly string[]): Promise<Worker> {
+    this.#runtime ??= prepareRuntime(this.#needs.folders.runtime);
+    return forkWorker(this.#needs, await this.#runtime, flags);
   }
 
   #offer(worker: Worker): void {
@@ -134,7 +135,7 @@ export class WorkerPool {
   }
 }
 
-const forkWorker = async (needs: PoolNeeds, flags: readonly string[]): Promise<Worker> => {
+const forkWorker = async (needs: PoolNeeds, runtime: Runtime, flags: readonly string[]): Promise<Worker> => {
   const slot = await needs.folders.makeSlot();
   const log = await open(slot.log, 'a', 0o600);
   const child = spawn(
@@ -142,10 +143,10 @@ const forkWorker = async (needs: PoolNeeds, flags: readonly string[]): Promise<W
     [
       '--permission',
       `--allow-fs-read=${slot.folder}/`,
-      `--allow-fs-read=${runtimeFolder}`,
+      `--allow-fs-read=${runtime.folder}/`,
       `--allow-fs-write=${slot.tmp}/`,
       ...flags,
-      workerFile,
+      runtime.main,
       slot.socket,
     ],
     { cwd: slot.bundle, env: bareEnvironment(slot), stdio: ['ignore', log.fd, log.fd, 'ipc'], detached: true },

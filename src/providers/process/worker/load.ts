@@ -10,7 +10,7 @@ import type { Listener } from './server.ts';
  */
 export const loadHandler = async (entry: string, style: HandlerStyle): Promise<Listener> => {
   const loaded = (await import(pathToFileURL(entry).href)) as Exports;
-  const exported = unwrap(loaded.default) ?? loaded.handler;
+  const exported = handlerOf(loaded.default) ?? loaded.handler;
   if (hasFetch(exported)) return fetchListener((request) => exported.fetch(request), style);
   if (typeof exported !== 'function') {
     throw new TypeError(
@@ -24,9 +24,12 @@ export const loadHandler = async (entry: string, style: HandlerStyle): Promise<L
 
 type Exports = { readonly default?: unknown; readonly handler?: unknown };
 
-/** Transpiled CommonJS keeps its default export in a property. */
-const unwrap = (value: unknown): unknown =>
-  typeof value === 'object' && value !== null && '__esModule' in value && 'default' in value ? value.default : value;
+/** Of CommonJS the default export is `module.exports`, in which transpiled code keeps its own default, and other code its `handler`. */
+const handlerOf = (value: unknown): unknown => {
+  if (typeof value !== 'object' || value === null || hasFetch(value)) return value;
+  if ('__esModule' in value && 'default' in value) return handlerOf(value.default);
+  return 'handler' in value ? value.handler : value;
+};
 
 const hasFetch = (value: unknown): value is { readonly fetch: FetchHandler } =>
   typeof value === 'object' && value !== null && 'fetch' in value && typeof value.fetch === 'function';
