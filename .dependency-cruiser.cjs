@@ -1,6 +1,6 @@
 /** Imports point one way: cli → features → interfaces → domain → std. Each rule says why it exists. */
 const interfaces = 'routing|strategies|providers|dataplanes|membership|bundles|telemetry';
-const features = 'catalogue|gateway|agent|autoscaler|loadtest|builder|config';
+const features = 'catalogue|secrets|gateway|agent|autoscaler|loadtest|builder|config';
 const choices = 'strategies|providers|dataplanes|membership';
 
 /** Tests and what only they use may reach for real parts. */

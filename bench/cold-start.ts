@@ -3,7 +3,6 @@ import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { rolldown } from 'rolldown';
 import { FileBundleStore } from '../src/bundles/file-store.ts';
 import { pack } from '../src/bundles/pack.ts';
@@ -12,18 +11,16 @@ import { ProcessProvider } from '../src/providers/process/process-provider.ts';
 import type { FunctionSpec } from '../src/providers/provider.ts';
 import type { Address } from '../src/routing/plan.ts';
 import { systemClock } from '../src/std/clock.ts';
-import { textTable } from '../src/std/text-table.ts';
 import { silentLog } from '../src/telemetry/log.ts';
+import { positive, readOptions } from './lib/options.ts';
+import { machineNow, publish } from './lib/report.ts';
+import { quantile } from './lib/statistics.ts';
 
-/**
- * Cold starts of a function that imports a real package (figlet, bundled to one file): from `scale(ref, 1)` to the whole of
- * the first answer, once with a worker from the pool and once with a process forked for it.
- *
- *     node bench/cold-start.ts [--runs 30] [--json]
- */
-const { values } = parseArgs({
-  options: { runs: { type: 'string', default: '30' }, json: { type: 'boolean', default: false } },
-});
+const about = `Cold starts of a function that imports a real package (figlet, bundled to one file): from \`scale(ref, 1)\` to the whole of
+the first answer, once with a worker from the pool and once with a process forked for it. Target: median 25 ms from the pool.`;
+
+const options = readOptions('cold-start', about, { runs: { help: 'starts of each kind', fallback: '30' } });
+const runs = positive(options.runs);
 
 const source = `
 import figlet from 'figlet';
@@ -118,41 +115,37 @@ const measure = async (folder: string, poolSize: number, runs: number): Promise<
   return times;
 };
 
-const quantile = (times: readonly number[], share: number): number =>
-  times.toSorted((one, other) => one - other)[Math.min(times.length - 1, Math.floor(times.length * share))] ??
-  Number.NaN;
-
-const runs = Number(values.runs);
+const machine = machineNow();
 const results = [];
-for (const [name, poolSize] of [
+for (const [from, poolSize] of [
   ['pool', 3],
   ['fresh process', 0],
 ] as const) {
   const folder = await mkdtemp(join(tmpdir(), 'skein-cold-'));
   try {
     const times = await measure(folder, poolSize, runs);
-    results.push({
-      from: name,
-      runs,
-      medianMs: quantile(times, 0.5),
-      p90Ms: quantile(times, 0.9),
-      maxMs: quantile(times, 1),
-    });
+    const [medianMs, p90Ms, maxMs] = [0.5, 0.9, 1].map((share) => quantile(times, share));
+    results.push({ from, runs, medianMs, p90Ms, maxMs });
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
-if (values.json) console.log(JSON.stringify(results));
-else {
-  const fixed = (ms: number): string => ms.toFixed(1);
-  const rows = results.map(({ from, runs, medianMs, p90Ms, maxMs }) => [
-    from,
-    String(runs),
-    fixed(medianMs),
-    fixed(p90Ms),
-    fixed(maxMs),
-  ]);
-  console.log(
-    textTable(['from', 'runs', 'median ms', 'p90 ms', 'max ms'], rows, ['left', 'right', 'right', 'right', 'right']),
-  );
-}
+publish(
+  {
+    name: 'cold-start',
+    settings: `${runs} starts of each kind`,
+    tables: [
+      {
+        title: 'First answer after, ms (target: median 25 from the pool)',
+        header: ['from', 'median', 'p90', 'most'],
+        rows: results.map((row) => [
+          row.from,
+          ...[row.medianMs, row.p90Ms, row.maxMs].map((ms) => (ms ?? 0).toFixed(1)),
+        ]),
+      },
+    ],
+    data: results,
+  },
+  machine,
+  options,
+);

@@ -1,4 +1,7 @@
-/** `npm run check`: everything that must hold before a push. Runs all checks, then says which failed. */
+/**
+ * `npm run check`: everything that must hold before a push. Runs all checks, then says which failed. Arguments name the
+ * checks to run, or, after `--without`, those to leave out.
+ */
 import { spawnSync } from 'node:child_process';
 import { styleText } from 'node:util';
 
@@ -25,13 +28,20 @@ const checks: readonly Check[] = [
     proves: modulesExamined,
   },
   { name: 'dead code', command: ['knip', '--no-progress'] },
+  { name: 'reference', command: ['node', 'scripts/generate-docs.ts', '--check'] },
   { name: 'unit tests', command: ['vitest', 'run', '--project', 'unit'] },
 ];
 
-const wanted = process.argv.slice(2);
+const names = process.argv.slice(2).filter((argument) => argument !== '--without');
+const without = process.argv.includes('--without');
+const unknown = names.filter((name) => !checks.some((check) => check.name === name));
+if (unknown.length > 0) {
+  console.error(`no check is called ${unknown.join(', ')}: there are ${checks.map(({ name }) => name).join(', ')}`);
+  process.exit(2);
+}
 const failed: string[] = [];
 for (const { name, command, proves } of checks) {
-  if (wanted.length > 0 && !wanted.includes(name)) continue;
+  if (names.length > 0 && names.includes(name) === without) continue;
   const [program = '', ...args] = command;
   const run = spawnSync(program, args, { encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 });
   const output = `${run.stdout}${run.stderr}`;

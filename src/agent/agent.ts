@@ -2,12 +2,13 @@ import type { BundleStore } from '../bundles/bundle-store.ts';
 import type { Catalogue } from '../catalogue/catalogue.ts';
 import { applyOverrides, placementOf, revisionOf, type NodeFacts } from '../catalogue/placement.ts';
 import { keys } from '../catalogue/record.ts';
-import { asFunction, asOverride } from '../catalogue/values.ts';
+import { asFunction, asImage, asOverride } from '../catalogue/values.ts';
 import type { DataPlane, Demand } from '../dataplanes/data-plane.ts';
 import { messageOf, SkeinError } from '../domain/errors.ts';
 import { functionKey, type FunctionKey, type NodeId } from '../domain/ids.ts';
 import type { FunctionRef } from '../domain/function.ts';
 import type { FunctionHost, NodeFunction } from '../gateway/needs.ts';
+import { nodeLogs } from '../gateway/node-logs.ts';
 import { createPeerHost } from '../gateway/peer-host.ts';
 import type { Membership } from '../membership/membership.ts';
 import type { Announcement, Message } from '../membership/message.ts';
@@ -19,6 +20,7 @@ import type { Strategy } from '../strategies/strategy.ts';
 import type { AgentInstruments } from '../telemetry/agent-instruments.ts';
 import type { Log } from '../telemetry/log.ts';
 import { fetchBundle } from './bundle-fetcher.ts';
+import { BundleSweeper } from './bundle-sweeper.ts';
 import { composePlan } from './compose-plan.ts';
 import type { Hosted } from './hosted.ts';
 import { settingsOf } from './labels.ts';
@@ -55,6 +57,9 @@ export type AgentNeeds = {
   readonly announcement: Omit<Announcement, 'slots' | 'draining'>;
 };
 
+/** How often bundles that nothing names are looked for. */
+const sweepMs = 10 * 60_000;
+
 /** How often the data plane is looked at: load, rates, replicas that nobody needs any more. */
 const lookMs = 250;
 
@@ -71,6 +76,7 @@ export class Agent {
   readonly #reconciler: Reconciler;
   readonly #scaler: Scaler;
   readonly #teller: StatusTeller;
+  readonly #sweeper: BundleSweeper;
   #routes: Routes = {};
   #version = 0;
   #draining = false;
@@ -102,6 +108,7 @@ export class Agent {
       log,
     });
     this.#scaler = new Scaler({ provider, clock, log, maxReplicas: needs.maxReplicas, idleMs: needs.idleMs });
+    this.#sweeper = new BundleSweeper(needs.bundles);
     this.#teller = new StatusTeller({
       send: (status) => void membership.broadcast({ kind: 'status', status }),
       clock,
@@ -123,6 +130,7 @@ export class Agent {
       membership.onChange(() => this.#membersChanged()),
       membership.onMessage((from, message) => this.#received(from, message)),
       clock.every(lookMs, () => void this.#look()),
+      clock.every(sweepMs, () => void this.#sweepBundles()),
     ];
     // Those that came before this listened are not told of again.
     this.#membersChanged();
@@ -175,6 +183,7 @@ export class Agent {
       name: this.#needs.node.name,
       list: async () => this.#listHere(),
       scale: (ref, replicas) => this.#scaleHere(ref, replicas),
+      logs: nodeLogs(this.#needs.provider),
     };
   }
 
@@ -380,6 +389,22 @@ export class Agent {
     return this.#neighbours
       .plans()
       .map((peer: PeerPlan) => ({ name: peer.name, fetch: (path) => this.#needs.peerFetch.fetch(peer, path, {}) }));
+  }
+
+  /** What a function or an image name means is kept, and what runs still. */
+  async #sweepBundles(): Promise<void> {
+    const { catalogue, provider, clock, log } = this.#needs;
+    try {
+      const named = new Set([
+        ...catalogue.list('function/').map((record) => asFunction(record).digest),
+        ...catalogue.list('image/').map((record) => asImage(record).digest),
+        ...(await provider.list()).map(({ spec }) => spec.digest),
+      ]);
+      const removed = await this.#sweeper.sweep(named, clock.monotonic());
+      if (removed.length > 0) log.info({ bundles: removed }, 'bundles that nothing names were removed');
+    } catch (error) {
+      log.warn({ problem: messageOf(error) }, 'bundles could not be swept');
+    }
   }
 
   /** Many changes come together: one plan is made of them, and the next only when that one is in force. */

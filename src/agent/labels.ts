@@ -1,4 +1,5 @@
 import type { FunctionDeployment } from '../domain/function.ts';
+import { parseSeconds } from '../std/duration.ts';
 
 /** What labels and environment of a deployment mean to the node that runs it. They were checked when it was deployed. */
 export type FunctionSettings = {
@@ -12,9 +13,12 @@ export type FunctionSettings = {
   readonly perReplica: number;
   /** Requests per second at this node; 0 = no bound. */
   readonly maxRate: number;
-  /** Undefined = the node's own. */
+  /** `dfaas.timeout_ms`, else what `exec_timeout` needs; undefined = the node's own. */
   readonly timeoutMs: number | undefined;
 };
+
+/** A call may be on its way for this much longer than its function runs: the one who knows why time ran out answers first. */
+const onTheWayMs = 500;
 
 /**
  * `com.openfaas.scale.min` says how many replicas stay. Where it is not given one is started at deployment, as OpenFaaS
@@ -28,8 +32,14 @@ export const settingsOf = ({ labels, envVars }: FunctionDeployment): FunctionSet
     max: numberOf(labels?.['com.openfaas.scale.max']) ?? 0,
     perReplica: numberOf(envVars?.['max_inflight']) ?? 0,
     maxRate: numberOf(labels?.['dfaas.maxrate']) ?? 0,
-    timeoutMs: numberOf(labels?.['dfaas.timeout_ms']),
+    timeoutMs: numberOf(labels?.['dfaas.timeout_ms']) ?? execTimeoutOf(envVars?.['exec_timeout']),
   };
+};
+
+/** Seconds or a duration, as OpenFaaS' watchdogs read it; 0 and what makes no sense set no bound. */
+const execTimeoutOf = (text: string | undefined): number | undefined => {
+  const ms = parseSeconds(text ?? '') ?? 0;
+  return ms > 0 ? ms + onTheWayMs : undefined;
 };
 
 const numberOf = (text: string | undefined): number | undefined => {

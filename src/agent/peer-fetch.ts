@@ -7,7 +7,8 @@ import type { NodeId } from '../domain/ids.ts';
 import type { PeerPlan } from '../routing/plan.ts';
 
 const connectTimeoutMs = 2_000;
-const maxSockets = 8;
+/** To one peer: logs that are followed hold one each, as many as a gateway serves at once, and the rest must still pass. */
+const maxSockets = 48;
 
 /** The agent's own requests to peers, over the same channel as forwarded calls: both sides prove who they are. */
 export class PeerFetch {

@@ -12,7 +12,14 @@ import { bundleCode } from './bundle-code.ts';
 import { carryPackages } from './carry-packages.ts';
 import { findEntry } from './find-entry.ts';
 import { handlerKind } from './handler-kind.ts';
-import { type HttpSettings, type NodeSettings, type PackageJson, readSettings } from './settings.ts';
+import {
+  type ClassicSettings,
+  type HttpSettings,
+  type NodeSettings,
+  type PackageJson,
+  readSettings,
+  type Settings,
+} from './settings.ts';
 
 export type BuildRequest = {
   /** The function's folder. */
@@ -36,8 +43,8 @@ export type Built = {
 };
 
 /**
- * Makes a bundle of a function's folder. In node mode the handler and all it imports become one ES module; in http mode
- * the folder is packed as it is. Nothing is installed or downloaded, and the same sources give the same digest.
+ * Makes a bundle of a function's folder. In node mode the handler and all it imports become one ES module; in http
+ * and classic mode the folder is packed as it is. Nothing is installed or downloaded, and the same sources give the same digest.
  * `invalid` when the folder cannot become a bundle, with the place to mend; `too-large` past `bundleLimits`.
  */
 export const build = async ({ folder, image, out, log }: BuildRequest): Promise<Built> => {
@@ -47,14 +54,28 @@ export const build = async ({ folder, image, out, log }: BuildRequest): Promise<
   const name = normaliseImage(image);
   const root = await realFolder(folder);
   const { settings, packageJson } = await readSettings(root);
-  const content =
-    settings.mode === 'http'
-      ? await httpContent(root, settings, path.resolve(out))
-      : await nodeContent(root, settings, packageJson, log);
+  const content = await contentOf(root, settings, packageJson, path.resolve(out), log);
   const files = [...content.files, manifestEntry(content.manifest)];
   const packed = await packToFile(files, out);
   log.info({ image: name, digest: packed.digest, bytes: packed.bytes, files: files.length }, 'built a bundle');
   return { ...packed, image: name, manifest: content.manifest, files: files.map((file) => file.path).sort() };
+};
+
+const contentOf = (
+  root: string,
+  settings: Settings,
+  packageJson: PackageJson | undefined,
+  out: string,
+  log: Log,
+): Promise<Content> => {
+  switch (settings.mode) {
+    case 'node':
+      return nodeContent(root, settings, packageJson, log);
+    case 'http':
+      return httpContent(root, settings, out);
+    case 'classic':
+      return classicContent(root, settings, out);
+  }
 };
 
 type Content = { readonly manifest: Manifest; readonly files: readonly PackFile[] };
@@ -90,21 +111,35 @@ const nodeContent = async (
 const stayAtHome = ['.git', '**/.git', '**/.DS_Store', '**/node_modules/.cache', '.skein'];
 
 const httpContent = async (root: string, settings: HttpSettings, out: string): Promise<Content> => {
-  const ignored = [...stayAtHome, ...settings.ignore].map((pattern) => pattern.replace(/\/(\*\*)?$/, ''));
+  const files = await wholeFolder(root, settings.ignore, out);
+  const { command, listen, ready } = settings;
+  checkProgram(root, files, command[0] ?? '', 'command');
+  return { manifest: manifest.parse({ ...common(settings), mode: 'http', command, listen, ready }), files };
+};
+
+/** Often there is nothing in the folder but its settings: the program is on PATH, or the deployment names it. */
+const classicContent = async (root: string, settings: ClassicSettings, out: string): Promise<Content> => {
+  const files = await wholeFolder(root, settings.ignore, out);
+  const { fprocess } = settings;
+  checkProgram(root, files, fprocess?.split(' ', 1)[0] ?? '', 'fprocess');
+  return { manifest: manifest.parse({ ...common(settings), mode: 'classic', fprocess }), files };
+};
+
+const wholeFolder = async (root: string, ignore: readonly string[], out: string): Promise<readonly PackFile[]> => {
+  const ignored = [...stayAtHome, ...ignore].map((pattern) => pattern.replace(/\/(\*\*)?$/, ''));
   const isIgnored = (inside: string): boolean =>
     inside === manifestFile ||
     path.join(root, inside) === out ||
     ignored.some((pattern) => path.matchesGlob(inside, pattern));
-  const files = await listFolder(root, isIgnored);
-  const { command, listen, ready } = settings;
-  const program = command[0] ?? '';
-  if (program.startsWith('./') && !files.some((file) => file.path === program.slice(2))) {
-    throw new SkeinError('invalid', `The program ${program} is not in ${root}: correct "command" in the settings.`);
-  }
-  return { manifest: manifest.parse({ ...common(settings), mode: 'http', command, listen, ready }), files };
+  return listFolder(root, isIgnored);
 };
 
-const common = (settings: NodeSettings | HttpSettings) => ({
+const checkProgram = (root: string, files: readonly PackFile[], program: string, setting: string): void => {
+  if (!program.startsWith('./') || files.some((file) => file.path === program.slice(2))) return;
+  throw new SkeinError('invalid', `The program ${program} is not in ${root}: correct "${setting}" in the settings.`);
+};
+
+const common = (settings: Settings) => ({
   manifest: 1,
   env: settings.env,
   ...(settings.mode === 'node' ? { threads: settings.threads } : {}),

@@ -41,9 +41,17 @@ const httpSettings = z.strictObject({
   ignore: z.array(inside).default([]),
 });
 
+const classicSettings = z.strictObject({
+  ...common,
+  mode: z.literal('classic'),
+  fprocess: z.string().min(1).max(4096).optional(),
+  ignore: z.array(inside).default([]),
+});
+
 export type NodeSettings = z.infer<typeof nodeSettings>;
 export type HttpSettings = z.infer<typeof httpSettings>;
-export type Settings = NodeSettings | HttpSettings;
+export type ClassicSettings = z.infer<typeof classicSettings>;
+export type Settings = NodeSettings | HttpSettings | ClassicSettings;
 
 /** What matters here of a function's `package.json`. */
 const packageJson = z.looseObject({
@@ -72,8 +80,9 @@ export const readSettings = async (
 };
 
 const parseSettings = (raw: unknown, place: string): Settings => {
-  const isHttp = typeof raw === 'object' && raw !== null && 'mode' in raw && raw.mode === 'http';
-  return isHttp ? check(httpSettings, raw, place) : check(nodeSettings, raw, place);
+  const mode = typeof raw === 'object' && raw !== null && 'mode' in raw ? raw.mode : 'node';
+  if (mode === 'http') return check(httpSettings, raw, place);
+  return mode === 'classic' ? check(classicSettings, raw, place) : check(nodeSettings, raw, place);
 };
 
 const check = <Schema extends z.ZodType>(schema: Schema, raw: unknown, place: string): z.infer<Schema> => {

@@ -46,6 +46,15 @@ export const manifest = z.discriminatedUnion('mode', [
     /** Ready when GET of this path answers 200..299; without it, when a connection is accepted. */
     ready: z.string().startsWith('/').optional(),
   }),
+  z.object({
+    ...common,
+    mode: z.literal('classic'),
+    /**
+     * The program and its arguments, split on single spaces, that is run once for each request: OpenFaaS' classic
+     * watchdog. The first is looked up in the bundle, then on PATH. A deployment's `envProcess` or `fprocess` is over it.
+     */
+    fprocess: z.string().min(1).max(4096).optional(),
+  }),
 ]);
 
 export type Manifest = z.infer<typeof manifest>;

@@ -35,10 +35,24 @@ export type OverrideValue = {
   readonly limits?: { readonly memory?: string; readonly cpu?: string };
 };
 
+export type NamespaceValue = {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+};
+
+/** A secret as the federation keeps it; only a holder of the federation's key can open it (`secrets/vault.ts`). */
+export type SecretValue = {
+  readonly sealed: string;
+  /** ISO 8601; for people. */
+  readonly updatedAt: string;
+};
+
 export const keys = {
   function: (namespace: string, name: string): string => `function/${namespace}/${name}`,
   /** `NAME:TAG`. */
   image: (image: string): string => `image/${image}`,
   /** Several overrides of one function apply in the order of their ids. */
   override: (namespace: string, name: string, id: string): string => `override/${namespace}/${name}/${id}`,
+  namespace: (name: string): string => `namespace/${name}`,
+  secret: (namespace: string, name: string): string => `secret/${namespace}/${name}`,
 } as const;

@@ -1,7 +1,15 @@
 import { z } from 'zod';
-import { functionDeployment } from '../domain/function.ts';
+import { functionDeployment, functionName, secretName } from '../domain/function.ts';
 import { defaultNamespace, parseDigest } from '../domain/ids.ts';
-import { keys, type CatalogueRecord, type FunctionValue, type ImageValue, type OverrideValue } from './record.ts';
+import {
+  keys,
+  type CatalogueRecord,
+  type FunctionValue,
+  type ImageValue,
+  type NamespaceValue,
+  type OverrideValue,
+  type SecretValue,
+} from './record.ts';
 
 /**
  * What may be kept under each kind of key. Values travel and are stored as they were written; they are checked
@@ -27,6 +35,10 @@ const overrideValue = z.object({
   limits: z.object({ memory: z.string().optional(), cpu: z.string().optional() }).optional(),
 });
 
+const namespaceValue = z.object({ labels: strings, annotations: strings });
+
+const secretValue = z.object({ sealed: z.string().min(1), updatedAt: z.iso.datetime({ offset: true }) });
+
 /** What is wrong with a value under a key, or undefined. Kinds of keys that this version does not know take anything. */
 export const problemOf = (key: string, value: unknown): string | undefined => {
   if (value === null) return undefined;
@@ -35,13 +47,16 @@ export const problemOf = (key: string, value: unknown): string | undefined => {
   if (schema === undefined) return undefined;
   const parsed = schema.safeParse(value);
   if (!parsed.success) return z.prettifyError(parsed.error);
-  return kind === 'function' ? misfiled(key, value as FunctionValue) : undefined;
+  if (kind === 'function') return misfiled(key, value as FunctionValue);
+  return kind === 'secret' || kind === 'namespace' ? misnamed(key) : undefined;
 };
 
 const schemas = new Map<string, z.ZodType>([
   ['function', functionValue],
   ['image', imageValue],
   ['override', overrideValue],
+  ['namespace', namespaceValue],
+  ['secret', secretValue],
 ]);
 
 /** A function under another's key would be run in its place. */
@@ -50,7 +65,17 @@ const misfiled = (key: string, { deployment }: FunctionValue): string | undefine
     ? undefined
     : `The deployment of ${deployment.service} does not belong under ${key}.`;
 
+/** Their names become folders and files at the nodes that use them. */
+const misnamed = (key: string): string | undefined => {
+  const [kind, namespace = '', name, ...more] = key.split('/');
+  const good = functionName.safeParse(namespace).success && more.length === 0;
+  if (good && (kind === 'secret' ? secretName.safeParse(name).success : name === undefined)) return undefined;
+  return `${key} cannot name a ${kind}.`;
+};
+
 /** A record whose value was checked, as what its kind of key says it is. */
 export const asFunction = (record: CatalogueRecord): FunctionValue => record.value as FunctionValue;
 export const asImage = (record: CatalogueRecord): ImageValue => record.value as ImageValue;
 export const asOverride = (record: CatalogueRecord): OverrideValue => record.value as OverrideValue;
+export const asNamespace = (record: CatalogueRecord): NamespaceValue => record.value as NamespaceValue;
+export const asSecret = (record: CatalogueRecord): SecretValue => record.value as SecretValue;

@@ -133,6 +133,27 @@ describe('functions', () => {
     ]);
   });
 
+  test('differ from node to node by overrides', async () => {
+    const path = '/system/overrides/figlet';
+    const big = { selector: ['skein.node==node-3', 'skein.role!=gpu'], labels: { 'dfaas.maxrate': '24' } };
+    answers[`PUT ${path}/big`] = { status: 202 };
+    answers[`GET ${path}`] = { status: 200, body: [{ id: 'big', ...big }] };
+    answers[`DELETE ${path}/big`] = { status: 202 };
+    const selectors = big.selector.flatMap((rule) => ['--selector', rule]);
+    const wish = ['override', 'set', 'figlet', 'big', ...selectors, '--label', 'dfaas.maxrate=24'];
+    expect(await skein([...wish, '--namespace', 'n'])).toMatchObject({ code: 0, out: 'set override big of figlet\n' });
+    expect(seen.at(-1)?.line).toBe(`PUT ${path}/big?namespace=n`);
+    expect(JSON.parse(seen.at(-1)?.body ?? '')).toEqual(big);
+    expect((await skein(['override', 'list', 'figlet'])).out).toMatch(
+      /big +skein\.node==node-3, .*dfaas\.maxrate=24 +- +-\n/,
+    );
+    expect((await skein(['override', 'list', 'figlet', '--quiet'])).out).toBe('big\n');
+    expect(await skein(['override', 'remove', 'figlet', 'big'])).toMatchObject({ code: 0 });
+    expect(seen.at(-1)?.line).toBe(`DELETE ${path}/big`);
+    expect(await skein(['override', 'list', 'absent'])).toMatchObject({ code: 1 });
+    expect(await skein(['override', 'set', 'figlet', 'big'])).toMatchObject({ code: 2 });
+  });
+
   test('are deployed by image: updated where there is one, else made', async () => {
     answers['POST /system/functions'] = { status: 202 };
     const args = ['deploy', 'greet', '--image', 'team/hello:1', '--env', 'A=b=c', '--label', 'dfaas.maxrate=5'];

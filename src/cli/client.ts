@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { SkeinError, type ErrorCode } from '../domain/errors.ts';
 import { functionStatus, type FunctionDeployment, type FunctionStatus } from '../domain/function.ts';
 import type { Digest } from '../domain/ids.ts';
-import { federationStatus, type FederationStatus } from '../gateway/needs.ts';
+import { federationStatus, override, type FederationStatus, type Override } from '../gateway/needs.ts';
 import type { Globals } from './globals.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -19,6 +19,12 @@ export type Client = {
   deploy(deployment: FunctionDeployment): Promise<'updated' | 'deployed'>;
   /** `not-found`. */
   remove(name: string, namespace?: string): Promise<void>;
+  /** `not-found` when there is no such function. */
+  overrides(name: string, namespace?: string): Promise<readonly Override[]>;
+  /** Writes or replaces. `not-found`, `invalid`. */
+  setOverride(name: string, override: Override, namespace?: string): Promise<void>;
+  /** `not-found`. */
+  removeOverride(name: string, id: string, namespace?: string): Promise<void>;
   /** Stores a bundle and lets `image` mean it. */
   putBundle(digest: Digest, image: string, archive: Readable, bytes: number): Promise<void>;
   /** The federation as the gateway's node sees it. */
@@ -70,6 +76,17 @@ export const createClient = (globals: Globals): Client => {
       if (response.status === 404) throw unknown(name);
       await done(response);
     },
+    overrides: async (name, namespace) => {
+      const response = await call(overridePath(name, undefined, namespace));
+      if (response.status === 404) throw unknown(name);
+      return z.array(override).parse(await (await done(response)).json());
+    },
+    setOverride: async (name, { id, ...value }, namespace) => {
+      await done(sendJson('PUT', overridePath(name, id, namespace), value));
+    },
+    removeOverride: async (name, id, namespace) => {
+      await done(call(overridePath(name, id, namespace), { method: 'DELETE' }));
+    },
     putBundle: async (digest, image, archive, bytes) => {
       const headers = { 'content-type': 'application/gzip', 'content-length': String(bytes) };
       const init = { method: 'PUT', body: archive, headers, duplex: 'half' } as unknown as RequestInit;
@@ -115,6 +132,11 @@ const done = async (answer: Response | Promise<Response>): Promise<Response> => 
 
 const unknown = (name: string): SkeinError =>
   new SkeinError('not-found', `there is no function ${name}: \`skein list\` shows what is deployed`);
+
+const overridePath = (name: string, id: string | undefined, namespace: string | undefined): string => {
+  const path = [name, ...(id === undefined ? [] : [id])].map(encodeURIComponent).join('/');
+  return `/system/overrides/${path}${query({ namespace })}`;
+};
 
 const gatewayUrl = (text: string): string => {
   const url = URL.canParse(text) ? new URL(text) : undefined;

@@ -42,6 +42,12 @@ export const commands: readonly CommandEntry[] = [
   { name: 'describe', summary: 'show one function', group: functions, load: () => import('./commands/describe.ts') },
   { name: 'invoke', summary: 'call a function', group: functions, load: () => import('./commands/invoke.ts') },
   { name: 'remove', summary: 'remove functions', group: functions, load: () => import('./commands/remove.ts') },
+  {
+    name: 'override',
+    summary: 'let a function differ from node to node',
+    group: functions,
+    load: () => import('./commands/override.ts'),
+  },
   { name: 'load', summary: 'send load and measure', group: tools, load: () => import('./commands/load.ts') },
   {
     name: 'config',

@@ -18,11 +18,15 @@ import { createGateway } from '../gateway/gateway.ts';
 import { createImages } from '../gateway/images.ts';
 import { listen } from '../gateway/listen.ts';
 import type { Admin } from '../gateway/needs.ts';
+import { createNamespacesService } from '../gateway/namespaces.ts';
+import { createOverridesService } from '../gateway/overrides.ts';
 import { loadOrCreateFederationKey } from '../membership/federation-key.ts';
 import { loadOrCreateIdentity } from '../membership/identity.ts';
 import { Libp2pMembership } from '../membership/libp2p/libp2p-membership.ts';
 import { loadOrCreateSecret } from '../membership/secret-file.ts';
 import { ProcessProvider } from '../providers/process/process-provider.ts';
+import { createSecrets } from '../secrets/secrets.ts';
+import { createVault } from '../secrets/vault.ts';
 import { systemClock as clock } from '../std/clock.ts';
 import { readPidFile, removePidFile, writePidFile } from '../std/pid-file.ts';
 import { openDatabase } from '../std/sqlite.ts';
@@ -198,9 +202,15 @@ const assemble = async (
   });
   const images = createImages(catalogue, bundles);
   const here = agent.here();
+  const peers = () => agent.peerHosts();
+  const secrets = createSecrets({ catalogue, vault: createVault(federationKey), clock });
   const api = createGateway({
-    functions: createFunctionsService({ catalogue, images, here, peers: () => agent.peerHosts(), clock }),
+    functions: createFunctionsService({ catalogue, images, secrets, here, peers, clock }),
+    overrides: createOverridesService(catalogue),
+    namespaces: createNamespacesService(catalogue),
+    secrets,
     here,
+    peers,
     bundles,
     images,
     federation: () =>

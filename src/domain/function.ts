@@ -18,6 +18,17 @@ export const functionName = z
   .max(63)
   .regex(namePattern, 'must be a DNS label: lower-case letters, digits and hyphens, at most 63');
 
+/** A file's name and nothing more: letters, digits, dots, hyphens and underscores, at most 253; not `.` or `..`. */
+export const secretName = z
+  .string()
+  .min(1, 'non-empty name is required')
+  .max(253, 'is longer than 253 characters')
+  .refine((name) => !/[/\\]/.test(name) && !/^\.+$/.test(name), 'directory traversal found in name')
+  .refine(
+    (name) => /^[-._a-zA-Z0-9]*$/.test(name) || /[/\\]/.test(name),
+    'must be letters, digits, dots, hyphens and underscores',
+  );
+
 /** `FunctionDeployment`: a function as asked for. */
 export const functionDeployment = z.object({
   service: functionName,
@@ -54,6 +65,8 @@ export const functionStatus = z.object({
   replicas: z.number().int().optional(),
   availableReplicas: z.number().int().optional(),
   createdAt: z.string().optional(),
+  /** CPU in thousandths of a core and memory in bytes, over all replicas; only where it was asked for. */
+  usage: z.object({ cpu: z.number(), totalMemoryBytes: z.number() }).optional(),
 });
 
 export type FunctionStatus = z.infer<typeof functionStatus>;

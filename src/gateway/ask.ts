@@ -13,13 +13,17 @@ export type Answers = {
   /** Names of those that did not. */
   readonly unreachable: readonly string[];
   /** The nodes at which a function lives, in the order in which they were given. */
-  readonly homes: (ref: FunctionRef) => readonly FunctionHost[];
+  readonly homes: (ref: FunctionRef) => readonly Home[];
 };
+
+export type Home = { readonly host: FunctionHost; readonly replicas: number };
 
 export type Counts = {
   readonly replicas: number;
   readonly availableReplicas: number;
   readonly invocationCount: number;
+  /** Over the nodes that measure it; absent when none does. */
+  readonly usage?: NonNullable<NodeFunction['usage']>;
 };
 
 /** Asks all nodes at once and waits `askMs` at most. */
@@ -33,7 +37,10 @@ export const askAll = async (hosts: readonly FunctionHost[], clock: Pick<Clock, 
     counts,
     unreachable: given.filter(({ functions }) => functions === undefined).map(({ host }) => host.name),
     homes: (ref) =>
-      given.filter(({ functions }) => functions?.some((one) => livesAs(one, ref))).map(({ host }) => host),
+      given.flatMap(({ host, functions }) => {
+        const one = functions?.find((one) => livesAs(one, ref));
+        return one === undefined ? [] : [{ host, replicas: one.replicas }];
+      }),
   };
 };
 
@@ -60,5 +67,12 @@ const add = (counts: Map<FunctionKey, Counts>, one: NodeFunction): void => {
     replicas: sum.replicas + one.replicas,
     availableReplicas: sum.availableReplicas + one.availableReplicas,
     invocationCount: sum.invocationCount + one.invocationCount,
+    ...usageOf(sum.usage, one.usage),
   });
+};
+
+const usageOf = (sum: Counts['usage'], one: Counts['usage']): Pick<Counts, 'usage'> => {
+  if (sum === undefined) return one === undefined ? {} : { usage: one };
+  if (one === undefined) return { usage: sum };
+  return { usage: { cpu: sum.cpu + one.cpu, totalMemoryBytes: sum.totalMemoryBytes + one.totalMemoryBytes } };
 };

@@ -5,18 +5,34 @@ import type { Call } from './call.ts';
 /** Longest JSON body, bytes. */
 const maxJsonBytes = 1024 * 1024;
 
-/** The call's JSON body in the shape of `schema`. `invalid` says where it is not; `too-large`. The content type is not asked for: OpenFaaS clients leave it out. */
-export const readJson = async <Body>(call: Call, schema: z.ZodType<Body>): Promise<Body> => {
-  const parsed = schema.safeParse(parse(await readText(call)));
+/**
+ * The call's JSON body in the shape of `schema`. `invalid` says where it is not, and does not quote the body when it is
+ * `unquoted`; `too-large`. The content type is not asked for: OpenFaaS clients leave it out.
+ */
+export const readJson = async <Body>(
+  call: Call,
+  schema: z.ZodType<Body>,
+  quoting: 'quoted' | 'unquoted' = 'quoted',
+): Promise<Body> => check(parse(await readText(call), quoting), schema);
+
+/** As `readJson`, for a body that may be left out. */
+export const readOptionalJson = async <Body>(call: Call, schema: z.ZodType<Body>): Promise<Body | undefined> => {
+  const text = await readText(call);
+  return text.trim() === '' ? undefined : check(parse(text, 'quoted'), schema);
+};
+
+const check = <Body>(value: unknown, schema: z.ZodType<Body>): Body => {
+  const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   throw new SkeinError('invalid', `validation failed: ${parsed.error.issues.slice(0, 5).map(sentence).join('; ')}`);
 };
 
-const parse = (text: string): unknown => {
+const parse = (text: string, quoting: 'quoted' | 'unquoted'): unknown => {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw new SkeinError('invalid', `failed to unmarshal request: ${messageOf(cause)}`, { cause });
+    const what = quoting === 'quoted' ? messageOf(cause) : 'the body is not JSON';
+    throw new SkeinError('invalid', `failed to unmarshal request: ${what}`, { cause });
   }
 };
 

@@ -1,7 +1,8 @@
 import { codeOf } from '../domain/errors.ts';
+import type { FunctionStatus } from '../domain/function.ts';
 import { readJson } from './body.ts';
 import type { Handler } from './call.ts';
-import { namespaceOf, refOf } from './names.ts';
+import type { Names } from './names.ts';
 import type { FunctionsAnswer, GatewayNeeds } from './needs.ts';
 import { empty, json } from './responses.ts';
 import { routes } from './routes.ts';
@@ -16,10 +17,13 @@ type FunctionRoute =
   | 'nodeFunctions'
   | 'scaleHere';
 
-export const functionHandlers = ({ functions, here }: GatewayNeeds): Record<FunctionRoute, Handler> => ({
+export const functionHandlers = (
+  { functions, here }: GatewayNeeds,
+  { namespaceOf, refOf }: Names,
+): Record<FunctionRoute, Handler> => ({
   listFunctions: async ({ query }) => {
     const answer = await functions.list(namespaceOf(null, query.get('namespace')));
-    return json(answer.functions, missingNodes(answer));
+    return json(answer.functions.map(withoutUsage), missingNodes(answer));
   },
 
   deployFunction: async (call) => {
@@ -46,7 +50,8 @@ export const functionHandlers = ({ functions, here }: GatewayNeeds): Record<Func
     const ref = refOf(params['name'] ?? '', null, query.get('namespace'));
     try {
       const answer = await functions.status(ref);
-      return json(answer.functions[0], missingNodes(answer));
+      const usage = ['1', 'true'].includes(query.get('usage') ?? '');
+      return json(usage ? answer.functions[0] : withoutUsage(answer.functions[0]), missingNodes(answer));
     } catch (error) {
       // Clients of OpenFaaS tell this 404 by its empty body.
       if (codeOf(error) === 'not-found') return empty(404);
@@ -69,6 +74,11 @@ export const functionHandlers = ({ functions, here }: GatewayNeeds): Record<Func
     return empty(202);
   },
 });
+
+const withoutUsage = (status: FunctionStatus | undefined): object => {
+  const { usage: _, ...rest } = { ...status };
+  return rest;
+};
 
 /** Names the nodes whose counts are missing, so that a sum is never taken for more than it is. */
 const missingNodes = ({ unreachable }: FunctionsAnswer): Record<string, string> =>

@@ -15,7 +15,12 @@ let clock: ManualClock;
 let functions: FunctionsService;
 let peers: FunctionHost[];
 
-const host = (name: string, list: FunctionHost['list']): FunctionHost => ({ name, list, scale: async () => {} });
+const host = (name: string, list: FunctionHost['list']): FunctionHost => ({
+  name,
+  list,
+  scale: async () => {},
+  logs: async function* () {},
+});
 
 beforeEach(async () => {
   catalogue = aloneCatalogue('node-1');
@@ -24,7 +29,8 @@ beforeEach(async () => {
   peers = [];
   const here = host('node-1', async () => []);
   const images = { resolve: async (image: string) => (image === 'figlet:1' ? digest : undefined) };
-  functions = createFunctionsService({ catalogue, images, here, peers: () => peers, clock });
+  const secrets = { missing: () => [] };
+  functions = createFunctionsService({ catalogue, images, secrets, here, peers: () => peers, clock });
 });
 
 afterEach(async () => catalogue.stop());

@@ -6,16 +6,21 @@ import { SkeinError } from '../domain/errors.ts';
 import { functionName } from '../domain/function.ts';
 import type { FunctionDeployment, FunctionRef, FunctionStatus } from '../domain/function.ts';
 import { defaultNamespace } from '../domain/ids.ts';
+import { unableToFind } from '../secrets/secrets.ts';
+import type { Secrets } from '../secrets/secrets.ts';
 import type { Clock } from '../std/clock.ts';
+import { nearestName } from '../std/nearest-name.ts';
 import { askAll } from './ask.ts';
-import type { Answers } from './ask.ts';
+import type { Answers, Home } from './ask.ts';
 import { totalStatus } from './function-status.ts';
 import { checkLabels } from './labels.ts';
 import type { CatalogueAccess, FunctionHost, FunctionsService, Images } from './needs.ts';
+import { removeOverrides } from './overrides.ts';
 
 export type FunctionsNeeds = {
   readonly catalogue: CatalogueAccess;
   readonly images: Pick<Images, 'resolve'>;
+  readonly secrets: Pick<Secrets, 'missing'>;
   /** This node. */
   readonly here: FunctionHost;
   /** The peers that are alive now. */
@@ -31,7 +36,12 @@ export const createFunctionsService = (needs: FunctionsNeeds): FunctionsService 
     const record = catalogue.get(keyOf(ref));
     return record && asFunction(record);
   };
-  const found = (ref: FunctionRef): FunctionValue => find(ref) ?? fail(notFound(ref));
+  const found = (ref: FunctionRef): FunctionValue => find(ref) ?? fail(notFound(ref, near(ref)));
+  const near = (ref: FunctionRef): string | undefined =>
+    nearestName(
+      ref.name.slice(0, maxSlipped),
+      catalogue.list(keys.function(ref.namespace, '')).map((record) => asFunction(record).deployment.service),
+    );
 
   return {
     list: async (namespace) => {
@@ -68,20 +78,31 @@ export const createFunctionsService = (needs: FunctionsNeeds): FunctionsService 
       found(ref);
       const outcome = await catalogue.remove(keyOf(ref));
       if (outcome.kind === 'absent') throw notFound(ref);
+      await removeOverrides(catalogue, ref);
     },
 
     scale: async (ref, replicas) => {
       found(ref);
-      const host = await homeOf(ref, needs);
-      const late = new AbortController();
-      const cancel = needs.clock.after(scaleMs, () => late.abort());
-      await host.scale(ref, replicas, late.signal).finally(cancel);
+      await scaleAt(await homeOf(ref, needs), ref, replicas, needs);
+    },
+
+    rescale: async (ref, wanted) => {
+      const { labels } = found(ref).deployment;
+      const home = await homeOf(ref, needs);
+      const replicas = wanted(home.replicas, labels ?? {});
+      if (replicas !== home.replicas) await scaleAt(home, ref, replicas, needs);
     },
   };
 };
 
 /** A replica that starts from nothing may take this long. */
 const scaleMs = 25_000;
+
+/** Longer names are compared by their beginning. */
+const maxSlipped = 64;
+
+/** Missing secrets that a refusal names. */
+const maxNamed = 20;
 
 const maxConstraints = 32;
 const maxConstraintLength = 512;
@@ -99,8 +120,8 @@ const checked = async (
   createdAt: string,
   needs: FunctionsNeeds,
 ): Promise<FunctionValue> => {
-  const [secret] = deployment.secrets ?? [];
-  if (secret !== undefined) throw new SkeinError('invalid', `unable to find secret: ${secret.slice(0, 253)}`);
+  const missing = needs.secrets.missing(refOf(deployment).namespace, deployment.secrets ?? []);
+  if (missing.length > 0) throw new SkeinError('invalid', unableToFind(missing.slice(0, maxNamed)));
   checkLabels(deployment.labels ?? {});
   checkConstraints(deployment.constraints ?? []);
   const digest = await needs.images.resolve(deployment.image);
@@ -119,7 +140,7 @@ const checkConstraints = (constraints: readonly string[]): void => {
 const askHosts = (needs: FunctionsNeeds): Promise<Answers> => askAll([needs.here, ...needs.peers()], needs.clock);
 
 /** The node to scale at: this one if the function lives here. */
-const homeOf = async (ref: FunctionRef, needs: FunctionsNeeds): Promise<FunctionHost> => {
+const homeOf = async (ref: FunctionRef, needs: FunctionsNeeds): Promise<Home> => {
   const { homes } = await askHosts(needs);
   const home = homes(ref)[0];
   if (home === undefined) {
@@ -128,14 +149,23 @@ const homeOf = async (ref: FunctionRef, needs: FunctionsNeeds): Promise<Function
   return home;
 };
 
+const scaleAt = async ({ host }: Home, ref: FunctionRef, replicas: number, needs: FunctionsNeeds): Promise<void> => {
+  const late = new AbortController();
+  const cancel = needs.clock.after(scaleMs, () => late.abort());
+  await host.scale(ref, replicas, late.signal).finally(cancel);
+};
+
 const byName = (a: FunctionStatus, b: FunctionStatus): number => (a.name < b.name ? -1 : 1);
 
 const fail = (error: Error): never => {
   throw error;
 };
 
-const notFound = (ref: FunctionRef): SkeinError =>
-  new SkeinError('not-found', `service ${ref.name.slice(0, 100)} not found`);
+/** As OpenFaaS says it, and which name was probably meant. */
+const notFound = (ref: FunctionRef, near?: string): SkeinError => {
+  const hint = near === undefined ? '' : `: did you mean ${near}?`;
+  return new SkeinError('not-found', `service ${ref.name.slice(0, 100)} not found${hint}`);
+};
 
 const alreadyExists = (ref: FunctionRef): SkeinError =>
   new SkeinError('exists', `unable to create function ${ref.name}: it already exists; update it with PUT`);

@@ -16,10 +16,22 @@ const known = fc.constantFrom(
   '/system/functions',
   '/system/function/figlet',
   '/system/scale-function/figlet',
+  '/system/overrides/figlet',
+  '/system/overrides/figlet/one',
   '/system/bundles',
   `/system/bundles/sha256:${'a'.repeat(64)}`,
   '/system/federation',
   '/system/info',
+  '/system/namespaces',
+  '/system/namespace/',
+  '/system/namespace/dev',
+  '/system/namespace/openfaas-fn',
+  '/system/secrets',
+  '/system/logs?name=figlet',
+  '/system/logs?name=figlet&tail=3&instance=node-1/r1',
+  '/system/alert',
+  '/openapi.json',
+  '/internal/logs?name=figlet&namespace=openfaas-fn',
   '/internal/functions',
   '/internal/scale',
   '/healthz',
@@ -35,13 +47,33 @@ const path = fc.oneof(
   fc.tuple(known, wild).map(([start, end]) => start + end),
   wild.map((text) => `/system/function${text}`),
   wild.map((text) => `/system/functions?namespace=${text}`),
+  wild.map((text) => `/system/logs?name=figlet&since=${text}&tail=${text}&instance=${text}`),
 );
 const fields = ['service', 'image', 'namespace', 'labels', 'constraints', 'envVars', 'limits', 'secrets', 'replicas'];
-const field = fc.constantFrom(...fields, 'functionName', 'name', '__proto__', 'constructor', 'dfaas.maxrate');
+const field = fc.constantFrom(
+  ...fields,
+  'functionName',
+  'name',
+  'selector',
+  'value',
+  'rawValue',
+  'alerts',
+  'status',
+  'annotations',
+  '__proto__',
+  'constructor',
+  'dfaas.maxrate',
+);
 const json = fc.oneof(
   fc.json(),
   fc
-    .dictionary(field, fc.oneof(fc.jsonValue({ maxDepth: 2 }), fc.constantFrom('figlet', 'figlet:1')))
+    .dictionary(
+      field,
+      fc.oneof(
+        fc.jsonValue({ maxDepth: 2 }),
+        fc.constantFrom('figlet', 'figlet:1', 'dev', 'firing', { openfaas: '1' }),
+      ),
+    )
     .map((body) => JSON.stringify(body)),
   fc.constant('['.repeat(50_000)),
 );

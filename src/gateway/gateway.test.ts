@@ -140,7 +140,12 @@ describe('counts', () => {
       const counts = { namespace: ns, placed: true };
       node.running.push({ ...counts, name: 'summed', replicas: 2, availableReplicas: 1, invocationCount: 10 });
       other.running.push({ ...counts, name: 'summed', replicas: 3, availableReplicas: 3, invocationCount: 5 });
-      const frozen = { name: 'node-3', list: () => new Promise<never>(() => {}), scale: async () => {} };
+      const frozen = {
+        name: 'node-3',
+        list: () => new Promise<never>(() => {}),
+        scale: async () => {},
+        logs: async function* () {},
+      };
       node.peers.push(createPeerHost('node-2', requestOver(other.peerSocket)), frozen);
 
       const one = await asAdmin(node, 'GET', '/system/function/summed?usage=1');
@@ -299,7 +304,7 @@ describe('the node itself', () => {
   });
 
   it('answers other paths as OpenFaaS does, and other methods with those that are allowed', async () => {
-    for (const path of ['/system/secrets', '/system/nope', '/nope', '/system/functions/', '/system/function/a~b']) {
+    for (const path of ['/system/secret', '/system/nope', '/nope', '/system/functions/', '/system/function/a~b']) {
       expect(await asAdmin(node, 'GET', path)).toMatchObject({ status: 404, body: '404 page not found\n' });
     }
     const patch = await asAdmin(node, 'PATCH', '/system/functions');

@@ -1,12 +1,18 @@
 import { Hono } from 'hono';
 import type { Context } from 'hono';
 import { SkeinError, codeOf, messageOf } from '../domain/errors.ts';
+import { alertHandlers } from './alert-handlers.ts';
 import { hasCredentials, unauthenticated } from './auth.ts';
 import type { Call, Handler } from './call.ts';
 import { bundleHandlers } from './bundle-handlers.ts';
 import { functionHandlers } from './function-handlers.ts';
+import { logHandlers } from './log-handlers.ts';
+import { createNames } from './names.ts';
+import { namespaceHandlers } from './namespace-handlers.ts';
 import type { GatewayNeeds } from './needs.ts';
 import { nodeHandlers } from './node-handlers.ts';
+import { overrideHandlers } from './override-handlers.ts';
+import { secretHandlers } from './secret-handlers.ts';
 import { problem, text } from './responses.ts';
 import { routes } from './routes.ts';
 import type { Audience, RouteName, RouteSpec } from './routes.ts';
@@ -23,9 +29,15 @@ type GatewayContext = { readonly audience: Audience };
 const callMs = 30_000;
 
 export const createGateway = (needs: GatewayNeeds): Gateway => {
+  const names = createNames(needs.namespaces);
   const handlers: Record<RouteName, Handler> = {
     ...nodeHandlers(needs),
-    ...functionHandlers(needs),
+    ...functionHandlers(needs, names),
+    ...namespaceHandlers(needs),
+    ...secretHandlers(needs, names),
+    ...logHandlers(needs, names),
+    ...alertHandlers(needs, names),
+    ...overrideHandlers(needs, names),
     ...bundleHandlers(needs),
   };
   const apps = { public: appFor('public', handlers, needs), peer: appFor('peer', handlers, needs) };
@@ -53,7 +65,7 @@ const appFor = (audience: Audience, handlers: Record<RouteName, Handler>, needs:
 
 /** `/system/function/{name}` as the router writes it. */
 const pattern = (path: string): string =>
-  path.replace('{name}', ':name{[-a-zA-Z_0-9.]+}').replace('{digest}', ':digest');
+  path.replace('{name}', ':name{[-a-zA-Z_0-9.]+}').replace('{digest}', ':digest').replace('{id}', ':id');
 
 const guard = async (c: Context, next: () => Promise<void>, needs: GatewayNeeds): Promise<Response | void> => {
   if (!hasCredentials(c.req.header('authorization'), needs.admin)) return unauthenticated();

@@ -4,13 +4,20 @@ import type { Catalogue } from '../catalogue/catalogue.ts';
 import type { FunctionDeployment, FunctionRef, FunctionStatus } from '../domain/function.ts';
 import type { Digest } from '../domain/ids.ts';
 import type { Clock } from '../std/clock.ts';
+import type { ReplicaLine } from '../providers/provider.ts';
+import type { Secrets } from '../secrets/secrets.ts';
 import type { Log } from '../telemetry/log.ts';
 
 /** What the HTTP API of a node is handed. */
 export type GatewayNeeds = {
   readonly functions: FunctionsService;
+  readonly overrides: OverridesService;
+  readonly namespaces: NamespacesService;
+  readonly secrets: SecretsService;
   /** This node alone, as peers may ask for it. */
   readonly here: FunctionHost;
+  /** The peers that are alive now. */
+  peers(): readonly FunctionHost[];
   readonly bundles: BundleStore;
   readonly images: Images;
   federation(): FederationStatus;
@@ -18,7 +25,7 @@ export type GatewayNeeds = {
   /** True once the node is leaving: `/healthz` then answers 503. */
   draining(): boolean;
   readonly admin: Admin;
-  readonly clock: Pick<Clock, 'monotonic' | 'after'>;
+  readonly clock: Pick<Clock, 'now' | 'monotonic' | 'after'>;
   readonly log: Log;
 };
 
@@ -40,10 +47,15 @@ export type FunctionsService = {
   deploy(deployment: FunctionDeployment): Promise<void>;
   /** As `deploy`, for a function that is there. `not-found`. */
   update(deployment: FunctionDeployment): Promise<void>;
-  /** `not-found`. */
+  /** With its overrides. `not-found`. */
   remove(ref: FunctionRef): Promise<void>;
   /** Sets the replicas of this node, or, when the function does not live here, of the first node where it does. `not-found`, `unavailable`. */
   scale(ref: FunctionRef, replicas: number): Promise<void>;
+  /** As `scale`, at the same node, to what `wanted` makes of the replicas there and the function's labels. */
+  rescale(
+    ref: FunctionRef,
+    wanted: (replicas: number, labels: Readonly<Record<string, string>>) => number,
+  ): Promise<void>;
 };
 
 export type FunctionsAnswer = {
@@ -51,6 +63,84 @@ export type FunctionsAnswer = {
   /** Names of the nodes whose counts are missing, because they did not answer in time. */
   readonly unreachable: readonly string[];
 };
+
+const strings = z.record(z.string().max(512), z.string());
+
+/** What an override says; misspelt members are named. */
+export const overrideBody = z
+  .strictObject({
+    /** Constraints, as in a deployment; all must hold. None: every node. */
+    selector: z.array(z.string().max(512)).max(32),
+    labels: strings.optional(),
+    envVars: strings.optional(),
+    limits: z.strictObject({ memory: z.string().optional(), cpu: z.string().optional() }).optional(),
+  })
+  .refine(
+    ({ labels, envVars, limits }) => [labels, envVars, limits].some((part) => Object.keys(part ?? {}).length > 0),
+    'it changes nothing: give labels, envVars or limits',
+  );
+
+/** How a function differs at some nodes: what it names is added to the deployment there, or replaces what it says. */
+export const override = overrideBody.safeExtend({ id: z.string() });
+
+export type Override = z.infer<typeof override>;
+
+/** Overrides of functions of the whole federation. Several that pick the same node apply in the order of their ids. */
+export type OverridesService = {
+  /** By id. `not-found` when there is no such function. */
+  list(ref: FunctionRef): readonly Override[];
+  /** `not-found`. */
+  get(ref: FunctionRef, id: string): Override;
+  /** Writes or replaces; resolves when it is kept on disk. `not-found`; `invalid` for ids, selectors and labels that make no sense; `too-large`. */
+  set(ref: FunctionRef, override: Override): Promise<void>;
+  /** `not-found`. */
+  remove(ref: FunctionRef, id: string): Promise<void>;
+};
+
+const map = z.record(z.string(), z.string());
+
+export const functionNamespace = z.object({ name: z.string(), labels: map, annotations: map });
+
+export type FunctionNamespace = z.infer<typeof functionNamespace>;
+
+/** A namespace as clients send it; the name may be in the path instead. */
+export const namespaceBody = z.object({
+  name: z.string().optional(),
+  labels: map.nullish(),
+  annotations: map.nullish(),
+});
+
+export type NamespaceBody = z.infer<typeof namespaceBody>;
+
+/** Namespaces of the whole federation. */
+export type NamespacesService = {
+  has(name: string): boolean;
+  /** By name; the default one is always there. */
+  list(): readonly string[];
+  /** `not-found`. */
+  get(name: string): FunctionNamespace;
+  /** Resolves when it is kept on disk. `exists`, `invalid` for what is no DNS label. */
+  create(namespace: FunctionNamespace): Promise<void>;
+  /** Replaces labels and annotations. `not-found`. */
+  update(namespace: FunctionNamespace): Promise<void>;
+  /** With its secrets. `not-found`; `invalid` for the default one and while functions are in it. */
+  remove(name: string): Promise<void>;
+};
+
+/** A secret as clients send it; `namespace` may be in the query instead. */
+export const secretBody = z.object({
+  name: z.string().min(1, 'non-empty name is required'),
+  namespace: z.string().optional(),
+  /** Text. */
+  value: z.string().optional(),
+  /** Base64. */
+  rawValue: z.string().nullish(),
+});
+
+export type SecretBody = z.infer<typeof secretBody>;
+
+/** What the API may do with secrets: it cannot read them. */
+export type SecretsService = Pick<Secrets, 'list' | 'create' | 'update' | 'remove'>;
 
 /** A function at one node. */
 export const nodeFunction = z.object({
@@ -62,6 +152,8 @@ export const nodeFunction = z.object({
   availableReplicas: z.number().int().min(0),
   /** Calls that entered at this node, since its data plane started. */
   invocationCount: z.number().min(0),
+  /** CPU of all replicas here in thousandths of a core, and their memory in bytes; absent where it is not measured. */
+  usage: z.object({ cpu: z.number().min(0), totalMemoryBytes: z.number().min(0) }).optional(),
 });
 
 export type NodeFunction = z.infer<typeof nodeFunction>;
@@ -74,7 +166,23 @@ export type FunctionHost = {
   list(signal: AbortSignal): Promise<readonly NodeFunction[]>;
   /** `not-found` when the function does not live there. */
   scale(ref: FunctionRef, replicas: number, signal: AbortSignal): Promise<void>;
+  /**
+   * What the function's replicas there wrote, oldest first; `instance` is the replica. Goes on until `signal` aborts when
+   * `follow` is set. Reading fails when the node cannot be asked.
+   */
+  logs(query: LogQuery, signal: AbortSignal): AsyncIterable<LogLine>;
 };
+
+export type LogQuery = FunctionRef & {
+  /** Only so many of the newest lines; 0 = all. */
+  readonly tail: number;
+  /** Only lines that are not older; milliseconds since the epoch. */
+  readonly since: number;
+  readonly follow: boolean;
+  readonly replica?: string;
+};
+
+export type LogLine = ReplicaLine;
 
 /** What image names mean in this federation. */
 export type Images = {

@@ -1,10 +1,10 @@
 import type { Handler } from './call.ts';
-import { namespaces } from './names.ts';
 import type { GatewayNeeds, NodeInfo } from './needs.ts';
+import { openapi } from './openapi.ts';
 import { renderPage } from './page.ts';
 import { empty, json, text } from './responses.ts';
 
-type NodeRoute = 'health' | 'page' | 'ui' | 'info' | 'namespaces' | 'federation';
+type NodeRoute = 'health' | 'page' | 'ui' | 'info' | 'federation' | 'openapi';
 
 export const nodeHandlers = (needs: GatewayNeeds): Record<NodeRoute, Handler> => ({
   health: async () => (needs.draining() ? text(503, 'draining: this node takes no new calls') : empty(200)),
@@ -24,9 +24,9 @@ export const nodeHandlers = (needs: GatewayNeeds): Record<NodeRoute, Handler> =>
 
   info: async () => json(infoBody(needs.info())),
 
-  namespaces: async () => json(namespaces),
-
   federation: async () => json(needs.federation()),
+
+  openapi: async () => json(openapi(needs.info().release)),
 });
 
 const infoBody = ({ release, sha, provider, arch }: NodeInfo) => ({

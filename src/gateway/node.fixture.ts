@@ -12,6 +12,8 @@ import { MemoryCatalogueStore } from '../catalogue/store.ts';
 import { SkeinError } from '../domain/errors.ts';
 import { nodeId, parseDigest } from '../domain/ids.ts';
 import type { Digest } from '../domain/ids.ts';
+import { createSecrets } from '../secrets/secrets.ts';
+import { createVault } from '../secrets/vault.ts';
 import { systemClock } from '../std/clock.ts';
 import { seeded } from '../std/random.ts';
 import { silentLog } from '../telemetry/log.ts';
@@ -20,7 +22,9 @@ import { createFunctionsService } from './functions.ts';
 import { createGateway } from './gateway.ts';
 import { createImages } from './images.ts';
 import { listen } from './listen.ts';
-import type { FederationStatus, FunctionHost, GatewayNeeds, NodeFunction } from './needs.ts';
+import { createNamespacesService } from './namespaces.ts';
+import { createOverridesService } from './overrides.ts';
+import type { FederationStatus, FunctionHost, GatewayNeeds, LogLine, NodeFunction } from './needs.ts';
 import type { PeerRequest } from './peer-host.ts';
 
 /** A control API on real sockets, with a real catalogue and bundle store, for tests. */
@@ -31,6 +35,8 @@ export type TestNode = {
   readonly catalogue: Catalogue;
   /** What lives here; tests change it. */
   readonly running: NodeFunction[];
+  /** What functions wrote here, by name; tests change it. */
+  readonly written: Map<string, LogLine[]>;
   readonly peers: FunctionHost[];
   setDraining(draining: boolean): void;
   stop(): Promise<void>;
@@ -48,13 +54,26 @@ export const startTestNode = async (name = 'node-1', change: Partial<GatewayNeed
   const bundles = await FileBundleStore.open(join(folder, 'bundles'));
   const images = createImages(catalogue, bundles);
   const running: NodeFunction[] = [];
+  const written = new Map<string, LogLine[]>();
   const peers: FunctionHost[] = [];
-  const here = hostOf(name, running);
+  const here = hostOf(name, running, written);
   let draining = false;
-  const functions = createFunctionsService({ catalogue, images, here, peers: () => peers, clock: systemClock });
+  const secrets = createSecrets({ catalogue, vault: createVault('ab'.repeat(32)), clock: systemClock });
+  const functions = createFunctionsService({
+    catalogue,
+    images,
+    secrets,
+    here,
+    peers: () => peers,
+    clock: systemClock,
+  });
   const gateway = createGateway({
     functions,
+    overrides: createOverridesService(catalogue),
+    namespaces: createNamespacesService(catalogue),
+    secrets,
     here,
+    peers: () => peers,
     bundles,
     images,
     federation: () => federationOf(name),
@@ -74,6 +93,7 @@ export const startTestNode = async (name = 'node-1', change: Partial<GatewayNeed
     peerSocket,
     catalogue,
     running,
+    written,
     peers,
     setDraining: (value) => {
       draining = value;
@@ -103,7 +123,11 @@ export const aloneCatalogue = (name: string): Catalogue =>
     self: nodeId(name),
   });
 
-const hostOf = (name: string, running: NodeFunction[]): FunctionHost => ({
+const hostOf = (
+  name: string,
+  running: NodeFunction[],
+  written: ReadonlyMap<string, readonly LogLine[]>,
+): FunctionHost => ({
   name,
   list: async () => running,
   scale: async (ref, replicas) => {
@@ -111,6 +135,15 @@ const hostOf = (name: string, running: NodeFunction[]): FunctionHost => ({
     const one = running[index];
     if (one === undefined) throw new SkeinError('not-found', `${ref.name} does not live here`);
     running[index] = { ...one, replicas, availableReplicas: replicas };
+  },
+  logs: async function* ({ name, tail, since, replica, follow }, signal) {
+    const lines = (written.get(name) ?? [])
+      .filter(({ timestamp }) => Date.parse(timestamp) >= since)
+      .filter(({ instance }) => replica === undefined || instance === replica);
+    yield* tail > 0 ? lines.slice(-tail) : lines;
+    while (follow && !signal.aborted) {
+      await new Promise((resolve) => void signal.addEventListener('abort', resolve, { once: true }));
+    }
   },
 });
 

@@ -1,6 +1,14 @@
 import { z } from 'zod';
 import { functionDeployment, functionStatus } from '../domain/function.ts';
-import { federationStatus, nodeFunction } from './needs.ts';
+import {
+  federationStatus,
+  functionNamespace,
+  namespaceBody,
+  nodeFunction,
+  override,
+  overrideBody,
+  secretBody,
+} from './needs.ts';
 
 /**
  * Every route of a node's control API, as data: the gateway is built from it, and so is what documents it. A route that
@@ -24,7 +32,7 @@ export type Audience = 'public' | 'peer';
 
 type ResponseSpec = {
   readonly description: string;
-  readonly body?: z.ZodType | 'bytes' | 'text' | 'html';
+  readonly body?: z.ZodType | 'bytes' | 'text' | 'html' | 'lines';
 };
 
 /** Replicas that anyone may ask for; the provider's own maximum is lower. */
@@ -33,6 +41,37 @@ const replicas = z.number().int().min(0).max(100_000);
 const version = z.object({ sha: z.string(), release: z.string(), commit_message: z.string().optional() });
 
 const namespaceQuery = z.object({ namespace: z.string().optional() });
+
+const logQuery = z.object({
+  name: z.string().describe('The function.'),
+  namespace: z.string().optional(),
+  instance: z.string().optional().describe('Only lines of NODE/REPLICA, of NODE, or of REPLICA.'),
+  tail: z.string().optional().describe('Only so many of the newest lines; 0 or less: all.'),
+  since: z.iso
+    .datetime({ offset: true })
+    .optional()
+    .describe('Only lines that are not older; default five minutes ago.'),
+  follow: z.string().optional().describe('`true`: go on until the client leaves.'),
+});
+
+const logResponses = {
+  200: {
+    description:
+      'A JSON object a line: name, namespace, instance (NODE/REPLICA), timestamp, text. Empty for unknown functions.',
+    body: 'lines',
+  },
+  422: { description: 'The query makes no sense.', body: 'text' },
+} as const;
+
+const namespaceMade = {
+  201: { description: 'It is kept; nodes follow.' },
+  409: { description: 'There is one of that name.', body: 'text' as const },
+};
+
+const secretResponses = (status: number, what: string) => ({
+  [status]: { description: what },
+  404: { description: 'No such secret.', body: 'text' as const },
+});
 
 const accepted = { 202: { description: 'Accepted and kept; nodes follow.' } };
 
@@ -114,7 +153,9 @@ export const routes = {
     path: '/system/function/{name}',
     audiences: ['public'],
     summary: 'One function, with counts over all nodes',
-    query: namespaceQuery,
+    query: namespaceQuery.extend({
+      usage: z.string().optional().describe('`1`: with CPU and memory of its replicas.'),
+    }),
     responses: {
       200: { description: 'The function.', body: functionStatus },
       404: { description: 'No such function; no body.' },
@@ -129,12 +170,160 @@ export const routes = {
     request: z.object({ serviceName: z.string().optional(), replicas, namespace: z.string().optional() }),
     responses: accepted,
   },
+  listOverrides: {
+    method: 'GET',
+    path: '/system/overrides/{name}',
+    audiences: ['public'],
+    summary: 'How a function differs from node to node',
+    query: namespaceQuery,
+    responses: { 200: { description: 'The overrides, by id.', body: z.array(override) } },
+  },
+  getOverride: {
+    method: 'GET',
+    path: '/system/overrides/{name}/{id}',
+    audiences: ['public'],
+    summary: 'One override of a function',
+    query: namespaceQuery,
+    responses: { 200: { description: 'The override.', body: override } },
+  },
+  setOverride: {
+    method: 'PUT',
+    path: '/system/overrides/{name}/{id}',
+    audiences: ['public'],
+    summary: 'Let a function differ at the nodes that a selector picks',
+    query: namespaceQuery,
+    request: overrideBody,
+    responses: accepted,
+  },
+  removeOverride: {
+    method: 'DELETE',
+    path: '/system/overrides/{name}/{id}',
+    audiences: ['public'],
+    summary: 'Remove an override of a function',
+    query: namespaceQuery,
+    responses: accepted,
+  },
   namespaces: {
     method: 'GET',
     path: '/system/namespaces',
     audiences: ['public'],
     summary: 'The names of all namespaces',
     responses: { 200: { description: 'The names.', body: z.array(z.string()) } },
+  },
+  createNamespace: {
+    method: 'POST',
+    path: '/system/namespace/',
+    audiences: ['public'],
+    summary: 'Make a namespace; its labels must hold openfaas=1',
+    request: namespaceBody,
+    responses: namespaceMade,
+  },
+  getNamespace: {
+    method: 'GET',
+    path: '/system/namespace/{name}',
+    audiences: ['public'],
+    summary: 'One namespace',
+    responses: {
+      200: { description: 'The namespace.', body: functionNamespace },
+      404: { description: 'No such namespace.', body: 'text' },
+    },
+  },
+  createNamedNamespace: {
+    method: 'POST',
+    path: '/system/namespace/{name}',
+    audiences: ['public'],
+    summary: 'Make a namespace; its labels must hold openfaas=1',
+    request: namespaceBody,
+    responses: namespaceMade,
+  },
+  updateNamespace: {
+    method: 'PUT',
+    path: '/system/namespace/{name}',
+    audiences: ['public'],
+    summary: 'Replace labels and annotations of a namespace',
+    request: namespaceBody,
+    responses: accepted,
+  },
+  removeNamespace: {
+    method: 'DELETE',
+    path: '/system/namespace/{name}',
+    audiences: ['public'],
+    summary: 'Remove a namespace that holds no functions, with its secrets',
+    request: namespaceBody,
+    responses: accepted,
+  },
+  listSecrets: {
+    method: 'GET',
+    path: '/system/secrets',
+    audiences: ['public'],
+    summary: 'The names of the secrets of a namespace',
+    query: namespaceQuery,
+    responses: {
+      200: { description: 'The names.', body: z.array(z.object({ name: z.string(), namespace: z.string() })) },
+    },
+  },
+  createSecret: {
+    method: 'POST',
+    path: '/system/secrets',
+    audiences: ['public'],
+    summary: 'Keep a secret that is not there yet',
+    query: namespaceQuery,
+    request: secretBody,
+    responses: {
+      201: { description: 'It is kept; nodes follow.' },
+      409: { description: 'There is one of that name.', body: 'text' },
+    },
+  },
+  updateSecret: {
+    method: 'PUT',
+    path: '/system/secrets',
+    audiences: ['public'],
+    summary: 'Replace the value of a secret',
+    query: namespaceQuery,
+    request: secretBody,
+    responses: secretResponses(200, 'It is kept; nodes follow.'),
+  },
+  removeSecret: {
+    method: 'DELETE',
+    path: '/system/secrets',
+    audiences: ['public'],
+    summary: 'Remove a secret; functions that run keep what they were given',
+    query: namespaceQuery,
+    request: z.object({ name: z.string().min(1, 'non-empty name is required'), namespace: z.string().optional() }),
+    responses: secretResponses(200, 'It is gone.'),
+  },
+  logs: {
+    method: 'GET',
+    path: '/system/logs',
+    audiences: ['public'],
+    summary: 'What a function wrote, at all nodes',
+    query: logQuery,
+    responses: logResponses,
+  },
+  alert: {
+    method: 'POST',
+    path: '/system/alert',
+    audiences: ['public'],
+    summary: 'Alertmanager webhook: scale the functions that the alerts name',
+    request: z.object({
+      alerts: z
+        .array(
+          z.object({
+            status: z.enum(['firing', 'resolved']),
+            labels: z.object({ function_name: z.string().default('') }),
+          }),
+        )
+        .max(1_000)
+        .nullish(),
+    }),
+    responses: { 200: { description: 'Done. Unknown functions are passed over.' } },
+  },
+  openapi: {
+    method: 'GET',
+    path: '/openapi.json',
+    audiences: ['public'],
+    summary: 'This document',
+    responses: { 200: { description: 'The document.', body: z.record(z.string(), z.unknown()) } },
   },
   federation: {
     method: 'GET',
@@ -177,6 +366,14 @@ export const routes = {
     audiences: ['peer'],
     summary: 'Counts of this node alone',
     responses: { 200: { description: 'The counts.', body: z.array(nodeFunction) } },
+  },
+  nodeLogs: {
+    method: 'GET',
+    path: '/internal/logs',
+    audiences: ['peer'],
+    summary: 'What a function wrote at this node alone',
+    query: logQuery,
+    responses: logResponses,
   },
   scaleHere: {
     method: 'POST',

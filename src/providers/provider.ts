@@ -36,7 +36,32 @@ export interface FunctionProvider {
   resolve(ref: FunctionRef): readonly ReplicaPlan[];
   /** Called after the ready replicas of a function changed. Returns what ends it. */
   onChange(listener: (ref: FunctionRef) => void): () => void;
+  /**
+   * What replicas of a function wrote, oldest first, those that ended recently included; nothing for a function that is not
+   * known. Absent where nothing is kept. With `follow` it goes on until `signal` aborts or the iterator is returned.
+   */
+  logs?(ref: FunctionRef, options: LogOptions): AsyncIterable<ReplicaLine>;
 }
+
+export type LogOptions = {
+  /** Only so many of the newest lines of what is there already; 0 or absent = all. */
+  readonly tail?: number;
+  /** Only lines that are not older; milliseconds since the epoch. */
+  readonly since?: number;
+  readonly follow?: boolean;
+  /** Only lines of this replica. */
+  readonly instance?: string;
+  readonly signal: AbortSignal;
+};
+
+export type ReplicaLine = {
+  /** RFC 3339, in UTC. */
+  readonly timestamp: string;
+  /** The replica. */
+  readonly instance: string;
+  /** Without its line end. */
+  readonly text: string;
+};
 
 /** A deployment as a provider gets it: placement and overrides applied, the image's digest pinned. */
 export type FunctionSpec = {

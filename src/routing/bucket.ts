@@ -13,9 +13,9 @@ export const tokensAt = (bucket: Bucket | undefined, perSecond: number, now: num
   return Math.min(burst(perSecond), bucket.tokens + gained);
 };
 
-/** Takes one token; call it only where `tokensAt` said at least 1. */
+/** Takes one token, or what is left of one: nothing is owed, so that who did not ask first is not shut out for long. */
 export const take = (bucket: Bucket, perSecond: number, now: number): void => {
-  bucket.tokens = tokensAt(bucket, perSecond, now) - 1;
+  bucket.tokens = Math.max(0, tokensAt(bucket, perSecond, now) - 1);
   bucket.at = now;
 };
 

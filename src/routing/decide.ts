@@ -15,12 +15,14 @@ export type Decision =
 
 export type RouteRequest = {
   readonly key: FunctionKey;
-  /** Milliseconds since the epoch. */
+  /** Milliseconds of the clock by which the live state was changed. */
   readonly now: number;
   /** Peers that refused it already. */
   readonly tried: readonly NodeId[];
   /** How often it was passed on before it came here. */
   readonly hops: number;
+  /** True when it was decided before and waits, or comes back from a peer: its share of refusals is drawn once. */
+  readonly again?: boolean;
 };
 
 /** How many peers are asked for one request before it waits. */
@@ -44,7 +46,8 @@ const startWeight = 0.15;
 export const decide = (plan: Plan, live: Live, request: RouteRequest, random: () => number): Decision => {
   const function_ = plan.functions[request.key];
   if (function_ === undefined) return refuse('unknown-function', 404);
-  if (function_.rejectShare > 0 && random() < function_.rejectShare) return refuse('full', 503);
+  const fresh = request.again !== true;
+  if (fresh && function_.rejectShare > 0 && random() < function_.rejectShare) return refuse('full', 503);
 
   const state = live.functions.get(request.key);
   const room = plan.draining ? 'none' : localRoom(plan, function_, live, state, request.now);
@@ -120,20 +123,23 @@ const openPeers = (
 const staleMs = 50;
 
 /**
- * A peer's load: what it last said, plus what was sent there since, less what will have ended by now. Without the
- * latter a peer once reported full would not be asked again until it spoke. Infinite where its size is unknown.
+ * A peer's load: what it last said, plus what was sent there since, less what will have ended by now, and never less
+ * than what this node has under way there. Without ageing a peer once reported full, or one that fell silent, would not
+ * be asked again until it spoke. Infinite where its size is unknown.
  */
 const loadOf = (
+  id: NodeId,
   peer: PeerLive | undefined,
   state: FunctionLive | undefined,
   { key, now }: Pick<RouteRequest, 'key' | 'now'>,
 ): number => {
   if (peer === undefined || peer.slots <= 0) return Number.POSITIVE_INFINITY;
-  const over = Math.floor((now - peer.reportedAt) / Math.max(staleMs, state?.serviceMs ?? 0));
-  const node = Math.max(Math.max(0, peer.inFlight - over) + peer.sentSince, peer.outstanding) / peer.slots;
+  const over = Math.max(0, Math.floor((now - peer.reportedAt) / Math.max(staleMs, state?.serviceMs ?? 0)));
+  const node = Math.max(peer.inFlight + peer.sentSince - over, peer.outstanding) / peer.slots;
   const there = peer.functions.get(key);
   if (there === undefined || there.limit <= 0) return node;
-  return Math.max(node, (Math.max(0, there.inFlight - over) + there.sentSince) / there.limit);
+  const mine = state?.sent.get(id)?.inFlight ?? 0;
+  return Math.max(node, Math.max(there.inFlight + there.sentSince - over, mine) / there.limit);
 };
 
 /** This node has no room when it asks, so a peer that has some is downhill. */
@@ -142,7 +148,7 @@ const withRoom = (
   live: Live,
   state: FunctionLive | undefined,
   request: RouteRequest,
-): readonly PeerShare[] => open.filter((share) => loadOf(live.peers.get(share.id), state, request) < 1);
+): readonly PeerShare[] => open.filter((share) => loadOf(share.id, live.peers.get(share.id), state, request) < 1);
 
 /**
  * Of the peers with room a few are drawn in proportion to their size; the score weighs load above `coldLoad` against
@@ -160,7 +166,7 @@ const leastLoaded = (
   let bestScore = Number.POSITIVE_INFINITY;
   for (const share of draw(withRoom(open, live, state, request), choices, random)) {
     const peer = live.peers.get(share.id);
-    const load = loadOf(peer, state, request);
+    const load = loadOf(share.id, peer, state, request);
     const start = peer?.functions.get(request.key)?.replicas === 0 ? startWeight : 0;
     const score = Math.max(load, coldLoad) + start + (rttWeight * (peer?.rttMs ?? 0)) / serviceMs + load / 100;
     if (score < bestScore) {
@@ -229,11 +235,17 @@ const forwardTo = (peer: PeerShare | undefined, room: Room, draining: boolean, f
       return wait('full', 503);
     case 'limit':
       return wait('full', 429);
-    // There is room here, but the route's own limit (a rate that was recalculated) keeps it free.
-    case 'yes':
     case 'rate':
       return wait('over-rate', 429);
+    case 'yes':
+      return keptFree(function_);
   }
+};
+
+/** There is room here, but the route keeps it free: by a limit of its own (a rate that was recalculated), or by no weight. */
+const keptFree = ({ local }: FunctionPlan): Decision => {
+  if (local.weight <= 0 || local.limit === undefined) return wait('full', 503);
+  return wait(local.limit.kind === 'rate' ? 'over-rate' : 'full', 429);
 };
 
 const wait = (reason: Reason, status: number): Decision => ({ kind: 'wait', reason, status });

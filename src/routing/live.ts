@@ -25,8 +25,10 @@ export type FunctionLive = {
   local: Bucket | undefined;
   /** Invocations in each replica. */
   readonly replicas: Map<string, number>;
-  /** Under weighted policies, how far each target has come (`stride`), by peer id; `here` for this node. */
+  /** How far each target has come on its way of strides, by peer id; `here` for this node under `weighted`. */
   readonly passes: Map<string, number>;
+  /** How far the one chosen last has come: none is beyond. */
+  front: number;
   /** What goes to each peer. */
   readonly sent: Map<NodeId, Flow>;
   /** What comes from each peer. */
@@ -77,6 +79,7 @@ export const functionLive = (live: Live, key: FunctionKey): FunctionLive => {
       local: undefined,
       replicas: new Map(),
       passes: new Map(),
+      front: 0,
       sent: new Map(),
       received: new Map(),
     };
@@ -137,7 +140,7 @@ export const beginLocal = (
   }
   if (from === undefined) {
     function_.local = takeFrom(function_.local, plan.local.limit, now);
-    advance(function_, here, plan.local.weight);
+    if (plan.policy === 'weighted') advance(function_, here, plan.local.weight);
     return;
   }
   const received = flow(function_.received, from);
@@ -254,19 +257,17 @@ export const prune = (live: Live, functions: ReadonlySet<FunctionKey>, peers: Re
 
 const busy = (flow: Flow): boolean => flow.inFlight > 0;
 
-/** Stride scheduling (Waldspurger and Weihl, 1995): the target that has come least far is next; each step is 1/weight long. */
+/**
+ * Stride scheduling (Waldspurger and Weihl, 1995): the target that has come least far is next; each step is 1/weight
+ * long. A newcomer, or one that was closed for a while, starts one step behind the front, where one that is never
+ * skipped stands at the least: so it is next, and does not take everything until it has caught up.
+ */
 const advance = (function_: FunctionLive, target: string, weight: number): void => {
   if (weight <= 0) return;
   const stride = 1 / weight;
-  const from = Math.max(function_.passes.get(target) ?? 0, furthestBehind(function_, target) - stride);
+  const from = Math.max(function_.passes.get(target) ?? 0, function_.front - stride);
   function_.passes.set(target, from + stride);
-};
-
-/** A newcomer, or one that was closed for a while, starts where the others are: it must not take everything until it has caught up. */
-const furthestBehind = (function_: FunctionLive, except: string): number => {
-  let least = Number.POSITIVE_INFINITY;
-  for (const [target, pass] of function_.passes) if (target !== except && pass < least) least = pass;
-  return Number.isFinite(least) ? least : 0;
+  function_.front = Math.max(function_.front, from + stride);
 };
 
 /** The replica with the most room for its weight, or undefined when none is ready or all are at their limit. */

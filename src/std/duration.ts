@@ -21,3 +21,7 @@ const rounded = (value: number): string => {
   const digits = value >= 100 ? 0 : value >= 10 ? 1 : 2;
   return String(Number(value.toFixed(digits)));
 };
+
+/** Milliseconds of a number of seconds or a duration, as OpenFaaS' settings are written: `30`, `30s`, `1m30s`. */
+export const parseSeconds = (text: string): number | undefined =>
+  /^\d{1,9}$/.test(text) ? Number(text) * 1000 : parseDuration(text);

@@ -18,9 +18,9 @@ import { endNode, nodeFolders } from '../sweep.ts';
 import { UsageError } from '../usage-error.ts';
 
 const details = `
-Nodes are called node-1, node-2, … and listen on loopback: gateways from --port on, metrics 1000 above,
-peers 2000 above, membership 3000 above. Ctrl-C, or \`skein down\` elsewhere, stops everything; functions
-and settings stay in the data folder.
+Nodes are called node-1, node-2, … and listen on loopback: gateways from --port on, metrics 1000
+above, peers 2000 above, membership 3000 above. Ctrl-C, or \`skein down\` elsewhere, stops everything;
+functions and settings stay in the data folder.
 
 Examples:
   skein up
@@ -38,7 +38,8 @@ type UpFlags = {
   readonly port: number;
   readonly strategy: string;
   readonly capacity?: readonly number[];
-  readonly samples: boolean;
+  /** Commander sets no default for an option that is added while a command is read. */
+  readonly samples?: false;
 };
 
 export const define = (command: Command): void => {
@@ -79,7 +80,7 @@ const up = async (flags: UpFlags, command: Command): Promise<void> => {
   try {
     federation.start();
     const [built] = await Promise.all([
-      flags.samples ? buildSamples() : { samples: [], dispose: async () => undefined },
+      flags.samples !== false ? buildSamples() : { samples: [], dispose: async () => undefined },
       Promise.race([federation.ready(), stopped.wanted]),
     ]);
     if (!stopped.now()) {

@@ -8,6 +8,9 @@ import type { Command, Report } from './protocol.ts';
 
 export type Hello = Extract<Report, { kind: 'hello' }>;
 
+/** A data plane that has not answered by then is taken to be frozen; what it was asked is asked again later. */
+const answerMs = 10_000;
+
 /** The agent's end of the control socket, from one connection to its end. */
 export class ControlLink {
   readonly hello: Hello;
@@ -77,7 +80,13 @@ export class ControlLink {
       removed.push(key);
     }
     const id = this.#nextId();
-    await this.#ask({ kind: 'plan', id, plan: { ...plan, functions: changed }, removed, whole }, id);
+    try {
+      await this.#ask({ kind: 'plan', id, plan: { ...plan, functions: changed }, removed, whole }, id);
+    } catch (error) {
+      // Nobody knows what of it is in force: the next one is sent whole.
+      this.#sent.clear();
+      throw error;
+    }
   }
 
   async observe(): Promise<Observation> {
@@ -120,7 +129,20 @@ export class ControlLink {
       return Promise.reject(new SkeinError('unavailable', 'the data plane closed its control socket'));
     }
     return new Promise((resolve, reject) => {
-      this.#pending.set(id, { resolve, reject });
+      const timer = setTimeout(() => {
+        this.#pending.delete(id);
+        reject(new SkeinError('unavailable', `the data plane did not answer in ${answerMs} ms`));
+      }, answerMs);
+      this.#pending.set(id, {
+        resolve: (report) => {
+          clearTimeout(timer);
+          resolve(report);
+        },
+        reject: (error) => {
+          clearTimeout(timer);
+          reject(error);
+        },
+      });
       this.#send(command);
     });
   }
@@ -137,6 +159,12 @@ export class ControlLink {
         const waiting = this.#pending.get(report.id);
         this.#pending.delete(report.id);
         waiting?.resolve(report);
+        return;
+      }
+      case 'failed': {
+        const waiting = this.#pending.get(report.id);
+        this.#pending.delete(report.id);
+        waiting?.reject(new SkeinError('internal', `the data plane could not do as told: ${report.message}`));
       }
     }
   }

@@ -5,21 +5,16 @@
 import { readFileSync } from 'node:fs';
 import { createPrivateKey } from 'node:crypto';
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { createServer as createSocketServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { createServer as createSocketServer, type Socket } from 'node:net';
 import { messageOf } from '../../domain/errors.ts';
 import type { FunctionKey } from '../../domain/ids.ts';
 import type { FunctionPlan, Plan } from '../../routing/plan.ts';
 import { readLines } from '../../std/read-lines.ts';
 import { systemClock } from '../../std/clock.ts';
 import { createLogger } from '../../telemetry/logger.ts';
-import { planeInstruments } from '../../telemetry/plane-instruments.ts';
 import { selfSigned } from '../certificate.ts';
-import { peerListener, publicListener } from './listeners.ts';
-import { PeerClients } from './peer-clients.ts';
-import { Plane } from './plane.ts';
+import { PlaneServer } from '../plane-server.ts';
 import { launch, type Command, type Report } from './protocol.ts';
-import { ReplicaClients } from './replica-clients.ts';
-import { Upstream } from './upstream.ts';
 import { warmUp } from './warm-up.ts';
 
 const [launchFile = ''] = process.argv.slice(2);
@@ -32,40 +27,23 @@ const log = createLogger({
 
 const credentials = await selfSigned(createPrivateKey(await readFile(settings.identityFile)), Date.now());
 const agents = new Set<Socket>();
+/** An agent that does not read is not told more: what it is told here is said again while it holds. */
+const maxUnreadBytes = 256 * 1024;
+
 const report = (message: Report): void => {
   const line = `${JSON.stringify(message)}\n`;
-  for (const agent of agents) agent.write(line);
+  for (const agent of agents) if (agent.writableLength < maxUnreadBytes) agent.write(line);
 };
 
-const peerClients = new PeerClients(credentials, settings.peerAckMs);
-const instruments = planeInstruments({ inFlight: () => plane.busy });
-
-const plane: Plane = new Plane({
-  replicas: new ReplicaClients(),
-  peers: peerClients,
-  instruments,
+const server: PlaneServer = new PlaneServer({
+  ...settings,
+  credentials,
   clock: systemClock,
   random: Math.random,
   log,
   onDemand: (demand) => report({ kind: 'demand', demand }),
 });
-
-const bounds = {
-  plane,
-  clock: systemClock,
-  maxHeaderBytes: settings.maxHeaderBytes,
-  maxBodyBytes: settings.maxBodyBytes,
-};
-const system = new Upstream(settings.systemSocket);
-const gateway = publicListener({ ...bounds, upstream: system });
-const peers = peerListener({ ...bounds, upstream: new Upstream(settings.peerSystemSocket) }, credentials);
-
-const listen = (server: Server, where: { readonly host: string; readonly port: number }): Promise<number> =>
-  new Promise((resolve, reject) => {
-    server.once('error', reject);
-    // Deep enough for a burst of new connections while this process has its hands full.
-    server.listen({ ...where, backlog: 2048 }, () => resolve((server.address() as AddressInfo).port));
-  });
+const { plane, instruments } = server;
 
 // ---- the plan, here and on disk
 
@@ -134,8 +112,10 @@ const control = createSocketServer((agent) => {
   agent.once('close', () => agents.delete(agent));
   answer(agent, { kind: 'hello', pid: process.pid, gatewayPort, peerPort });
   readLines(agent, (line) => {
-    obey(JSON.parse(line) as Command, agent).catch((error: unknown) => {
+    const command = JSON.parse(line) as Command;
+    obey(command, agent).catch((error: unknown) => {
       log.error({ error: messageOf(error) }, 'a command of the agent failed');
+      if ('id' in command) answer(agent, { kind: 'failed', id: command.id, message: messageOf(error) });
     });
   });
 });
@@ -145,18 +125,7 @@ let stopping = false;
 const stop = async (drainMs: number): Promise<void> => {
   if (stopping) return;
   stopping = true;
-  gateway.close();
-  peers.close();
-  gateway.closeIdleConnections();
-  peers.closeIdleConnections();
-  const end = systemClock.monotonic() + drainMs;
-  await new Promise<void>((resolve) => {
-    const cancel = systemClock.every(20, () => {
-      if (plane.busy > 0 && systemClock.monotonic() < end) return;
-      cancel();
-      resolve();
-    });
-  });
+  await server.drain(drainMs);
   await rm(settings.controlSocket, { force: true });
   log.info({}, 'the data plane stopped');
   process.exit(0);
@@ -169,15 +138,14 @@ process.on('uncaughtException', (error) => {
   log.error({ error: error.stack ?? error.message }, 'a fault in the data plane');
 });
 
-await warmUp(`${settings.controlSocket}w`, peerClients, system).catch((error: unknown) =>
+await warmUp(`${settings.controlSocket}w`, server.peers, server.system).catch((error: unknown) =>
   log.warn({ error: messageOf(error) }, 'the data plane could not warm up'),
 );
 await restore();
 let gatewayPort = 0;
 let peerPort = 0;
 try {
-  gatewayPort = await listen(gateway, settings.gateway);
-  peerPort = await listen(peers, settings.peer);
+  ({ gatewayPort, peerPort } = await server.listen());
 } catch (error) {
   console.error(messageOf(error));
   process.exit(3);

@@ -26,6 +26,7 @@ export type Report =
   /** First on every connection. */
   | { readonly kind: 'hello'; readonly pid: number; readonly gatewayPort: number; readonly peerPort: number }
   | { readonly kind: 'done'; readonly id: number }
+  | { readonly kind: 'failed'; readonly id: number; readonly message: string }
   | { readonly kind: 'observation'; readonly id: number; readonly observation: Observation }
   | { readonly kind: 'metrics'; readonly id: number; readonly metrics: readonly unknown[] }
   | { readonly kind: 'demand'; readonly demand: Demand };

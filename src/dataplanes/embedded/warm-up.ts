@@ -5,11 +5,11 @@ import { localRoute, type Plan } from '../../routing/plan.ts';
 import { systemClock } from '../../std/clock.ts';
 import { silentLog } from '../../telemetry/log.ts';
 import { planeInstruments } from '../../telemetry/plane-instruments.ts';
-import { publicListener } from './listeners.ts';
-import type { PeerClients } from './peer-clients.ts';
-import { Plane } from './plane.ts';
-import { ReplicaClients } from './replica-clients.ts';
-import type { Upstream } from './upstream.ts';
+import { publicListener } from '../listeners.ts';
+import type { PeerClients } from '../peer-clients.ts';
+import { Plane } from '../plane.ts';
+import { ReplicaClients } from '../replica-clients.ts';
+import type { Upstream } from '../upstream.ts';
 
 const calls = 300;
 const parallel = 8;

@@ -5,7 +5,9 @@ import type { BundleStore, OpenBundle } from '../../bundles/bundle-store.ts';
 import type { FunctionSpec } from '../provider.ts';
 import { checkEnvironment, functionEnvironment, maxInFlightOf } from './environment.ts';
 import type { Slot } from './folders.ts';
-import { findCommand } from './launch-http.ts';
+import { httpCommand } from './launch-http.ts';
+import { findCommand } from './start-program.ts';
+import { readSettings, splitProcess } from './watchdog/settings.ts';
 
 /** `invalid` when the bundle is not here or is damaged. */
 export const openBundle = async (bundles: Pick<BundleStore, 'open'>, spec: FunctionSpec): Promise<OpenBundle> => {
@@ -31,7 +33,18 @@ export const checkRunnable = async (
   const env = functionEnvironment(spec, manifest, slot, gatewayUrl);
   checkEnvironment(env);
   if (manifest.mode === 'http') {
-    await findCommand(manifest.command[0] as string, folder, env['PATH'] ?? '');
+    await findCommand(httpCommand(manifest, env)[0], folder, env['PATH'] ?? '');
+    return;
+  }
+  if (manifest.mode === 'classic') {
+    const [program] = splitProcess(readSettings(env).process);
+    if (program === '') {
+      throw new SkeinError(
+        'invalid',
+        `${spec.ref.name} has no fprocess: say which program to run, in the deployment or in the bundle's skein.json`,
+      );
+    }
+    await findCommand(program, folder, env['PATH'] ?? '');
     return;
   }
   await access(join(folder, manifest.entry)).catch(() => {

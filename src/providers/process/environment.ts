@@ -23,8 +23,9 @@ export const functionEnvironment = (
   ...bareEnvironment(slot),
   OPENFAAS_URL: gatewayUrl,
   ...manifest.env,
+  ...(manifest.mode === 'classic' && manifest.fprocess !== undefined ? { fprocess: manifest.fprocess } : {}),
   ...spec.deployment.envVars,
-  ...(spec.deployment.envProcess === undefined ? {} : { fprocess: spec.deployment.envProcess }),
+  ...(!spec.deployment.envProcess ? {} : { fprocess: spec.deployment.envProcess }),
 });
 
 /** `max_inflight` of the deployment: 0 or more, 0 = no bound. `invalid` when it is no such number. */

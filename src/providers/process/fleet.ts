@@ -1,6 +1,8 @@
+import { stat } from 'node:fs/promises';
 import { SkeinError, messageOf } from '../../domain/errors.ts';
 import type { OpenBundle } from '../../bundles/bundle-store.ts';
 import type { ReplicaPlan } from '../../routing/plan.ts';
+import type { Clock } from '../../std/clock.ts';
 import type { Log } from '../../telemetry/log.ts';
 import type { FunctionSpec, ProvidedFunction } from '../provider.ts';
 import { BackOff, healthyAfterMs } from './back-off.ts';
@@ -8,6 +10,8 @@ import { drain } from './drain.ts';
 import { maxInFlightOf } from './environment.ts';
 import { bury, launch } from './launch.ts';
 import type { LaunchNeeds, Replica } from './replica.ts';
+import { markTimes } from './log-times.ts';
+import { probe } from './ready.ts';
 import { boundLog, lastLines, logFile } from './replica-logs.ts';
 import { accepts } from './wait.ts';
 
@@ -24,6 +28,18 @@ const worthWaitingMs = 2000;
 /** A replica that refuses connections this often in a row is replaced. */
 const refusals = 2;
 
+/** How a replica did when it was last asked. */
+type Checked = {
+  /** Connections that it refused in a row. */
+  readonly refused: number;
+  /** Since when it has not been well; undefined while it is. */
+  readonly unwellSinceMs: number | undefined;
+  /** By its own word, it should get no calls now. */
+  readonly resting: boolean;
+};
+
+const well: Checked = { refused: 0, unwellSinceMs: undefined, resting: false };
+
 type Waiter = { readonly replicas: number; readonly resolve: () => void; readonly reject: (error: unknown) => void };
 type Failure = { readonly text: string; readonly atMs: number };
 
@@ -36,7 +52,9 @@ export class Fleet {
   readonly #ready = new Map<string, Replica>();
   readonly #draining = new Map<string, Promise<void>>();
   readonly #starting = new Set<Promise<void>>();
-  readonly #refused = new Map<string, number>();
+  readonly #checked = new Map<string, Checked>();
+  /** Logs without times of their own, with their last known length. */
+  readonly #untimed = new Map<string, number>();
   readonly #backOff: BackOff;
   #waiting: Waiter[] = [];
   #wanted = 0;
@@ -61,7 +79,7 @@ export class Fleet {
     return {
       spec: this.spec,
       replicas: this.#wanted,
-      available: this.#ready.size,
+      available: this.#plans.length,
       ...(problem === undefined ? {} : { problem }),
     };
   }
@@ -114,24 +132,44 @@ export class Fleet {
     this.#ready.clear();
   }
 
-  /** Replaces replicas that no longer accept connections. */
+  /**
+   * Replaces replicas that no longer accept connections, or were not well for as long as one invocation may take. One that says
+   * it is not well gets no calls until it is; one that does not answer may be busy with a call.
+   */
   async checkHealth(): Promise<void> {
-    for (const replica of this.replicas()) {
-      const refused = (await accepts(replica.address)) ? 0 : (this.#refused.get(replica.id) ?? 0) + 1;
-      if (!this.#ready.has(replica.id)) continue;
-      this.#refused.set(replica.id, refused);
-      if (refused < refusals) continue;
-      this.#needs.log.warn(
-        { replica: replica.id, function: this.spec.ref.name },
-        'a replica stopped accepting connections',
-      );
-      await replica.process.end(this.#needs.clock);
-    }
+    await Promise.all(this.replicas().map((replica) => this.#check(replica)));
+  }
+
+  async #check(replica: Replica): Promise<void> {
+    const { clock, log } = this.#needs;
+    const before = this.#checked.get(replica.id) ?? well;
+    const now = await examine(replica, before, clock);
+    if (!this.#ready.has(replica.id)) return;
+    this.#checked.set(replica.id, now);
+    if (now.resting !== before.resting) this.#changed();
+    const about = { replica: replica.id, function: this.spec.ref.name };
+    if (now.refused >= refusals) log.warn(about, 'a replica stopped accepting connections');
+    else if (now.unwellSinceMs !== undefined && clock.monotonic() - now.unwellSinceMs > this.#timeoutMs) {
+      log.warn(about, 'a replica was not well for longer than a call may take');
+    } else return;
+    await replica.process.end(clock);
   }
 
   async boundLogs(): Promise<void> {
     const folder = this.#needs.folders.logs(this.spec.ref);
-    for (const id of this.#live()) await boundLog(logFile(folder, id));
+    for (const id of this.#live()) await boundLog(logFile(folder, id), this.#needs.clock.now());
+  }
+
+  /** Notes when logs grew whose lines do not say. */
+  async markLogs(): Promise<void> {
+    const folder = this.#needs.folders.logs(this.spec.ref);
+    for (const [id, before] of this.#untimed) {
+      const path = logFile(folder, id);
+      const { size } = await stat(path).catch(() => ({ size: before }));
+      if (size === before || !this.#untimed.has(id)) continue;
+      this.#untimed.set(id, size);
+      await markTimes(path, size, this.#needs.clock.now());
+    }
   }
 
   #live(): ReadonlySet<string> {
@@ -162,6 +200,7 @@ export class Fleet {
 
   #admit(replica: Replica): void {
     this.#ready.set(replica.id, replica);
+    if (replica.mode === 'http') this.#untimed.set(replica.id, 0);
     void replica.process.exited.then((how) => this.#ended(replica, how));
     if (this.#closed || this.#ready.size > this.#wanted) {
       this.#retire(replica, 0);
@@ -179,7 +218,7 @@ export class Fleet {
 
   #retire(replica: Replica, delayMs: number, timeoutMs = this.#timeoutMs): void {
     this.#ready.delete(replica.id);
-    this.#refused.delete(replica.id);
+    this.#checked.delete(replica.id);
     this.#changed();
     const { clock } = this.#needs;
     const drained = drain(clock, replica, delayMs, timeoutMs)
@@ -190,7 +229,7 @@ export class Fleet {
 
   async #ended(replica: Replica, how: string): Promise<void> {
     if (!this.#ready.delete(replica.id)) return;
-    this.#refused.delete(replica.id);
+    this.#checked.delete(replica.id);
     this.#changed();
     const said = await lastLines(logFile(this.#needs.folders.logs(this.spec.ref), replica.id));
     const ranMs = this.#needs.clock.monotonic() - replica.readyAtMs;
@@ -200,6 +239,8 @@ export class Fleet {
 
   async #bury(replica: Replica): Promise<void> {
     try {
+      await this.markLogs();
+      this.#untimed.delete(replica.id);
       await bury(this.#needs, replica, this.#live());
     } catch (error) {
       this.#needs.log.error(
@@ -245,7 +286,8 @@ export class Fleet {
 
   #changed(): void {
     const maxInFlight = maxInFlightOf(this.spec);
-    this.#plans = this.replicas().map(({ id, address }) => ({
+    const serving = this.replicas().filter(({ id }) => this.#checked.get(id)?.resting !== true);
+    this.#plans = serving.map(({ id, address }) => ({
       id,
       address,
       version: this.spec.revision,
@@ -255,3 +297,15 @@ export class Fleet {
     this.#needs.onChange();
   }
 }
+
+const examine = async (replica: Replica, before: Checked, clock: Clock): Promise<Checked> => {
+  const { address, readyPath } = replica;
+  const health =
+    readyPath === undefined ? ((await accepts(address)) ? 'well' : 'gone') : await probe(address, readyPath);
+  if (health === 'well') return well;
+  return {
+    refused: health === 'gone' ? before.refused + 1 : 0,
+    unwellSinceMs: before.unwellSinceMs ?? clock.monotonic(),
+    resting: health === 'unwell',
+  };
+};

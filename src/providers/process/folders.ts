@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { SkeinError } from '../../domain/errors.ts';
 import { functionKey } from '../../domain/ids.ts';
 import type { FunctionRef } from '../../domain/function.ts';
+import { endChildren } from './end-children.ts';
 
 /** What `sun_path` holds, without its end mark. */
 const socketPathBytes = process.platform === 'linux' ? 107 : 103;
@@ -24,6 +25,10 @@ export type Slot = {
   /** Where its output goes until it belongs to a function. */
   readonly log: string;
   readonly socket: string;
+  /** Where a watchdog keeps pipes and request bodies. */
+  readonly scratch: string;
+  /** Where it writes which processes run. */
+  readonly children: string;
 };
 
 /** Where things are: `slots/ID/`, `logs/FUNCTION/ID.log`, `ledger.json` in the state folder, sockets in the run folder. */
@@ -52,7 +57,7 @@ export class Folders {
     }
   }
 
-  /** The workers' code. */
+  /** The code of workers and watchdogs. */
   get runtime(): string {
     return join(this.state, 'runtime');
   }
@@ -70,6 +75,8 @@ export class Folders {
       tmp: join(folder, 'tmp'),
       log: join(folder, 'log'),
       socket: this.socket(id),
+      scratch: join(folder, 'scratch'),
+      children: join(folder, 'children'),
     };
   }
 
@@ -80,9 +87,10 @@ export class Folders {
     return slot;
   }
 
-  /** What is left of a replica that ended, except its log. */
+  /** Ends and removes what is left of a replica that ended, except its log. */
   async clear(id: string): Promise<void> {
     const slot = this.slot(id);
+    await endChildren(slot.children);
     await Promise.all([
       rm(slot.folder, { recursive: true, force: true }),
       rm(slot.socket, { force: true }),

@@ -1,21 +1,20 @@
 import { SkeinError, messageOf } from '../../domain/errors.ts';
 import type { OpenBundle } from '../../bundles/bundle-store.ts';
 import type { FunctionSpec } from '../provider.ts';
+import { launchClassic } from './launch-classic.ts';
 import { launchHttp } from './launch-http.ts';
 import { launchNode } from './launch-node.ts';
 import type { LedgerEntry } from './ledger.ts';
-import type { LaunchNeeds, Replica } from './replica.ts';
+import type { Launched, LaunchNeeds, Replica } from './replica.ts';
 import { lastLines, logFile, pruneLogs } from './replica-logs.ts';
 
 /** Starts one replica. Rejects with `unavailable`, and nothing of it left but its log, when it does not become ready. */
 export const launch = async (needs: LaunchNeeds, spec: FunctionSpec, bundle: OpenBundle): Promise<Replica> => {
   const { mode } = bundle.manifest;
-  const launched =
-    bundle.manifest.mode === 'node'
-      ? await launchNode(needs, spec, bundle.folder, bundle.manifest)
-      : await launchHttp(needs, spec, bundle.folder, bundle.manifest);
+  const launched = await start(needs, spec, bundle);
   const { id, address, process } = launched;
-  const entry: LedgerEntry = { id, process: process.identity, address, mode, spec };
+  const probed = launched.readyPath === undefined ? {} : { readyPath: launched.readyPath };
+  const entry: LedgerEntry = { id, process: process.identity, address, ...probed, mode, spec };
   try {
     await needs.ledger.put(entry);
     await launched.ready();
@@ -31,7 +30,18 @@ export const launch = async (needs: LaunchNeeds, spec: FunctionSpec, bundle: Ope
       },
     );
   }
-  return { id, mode, spec, address, process, readyAtMs: needs.clock.monotonic() };
+  return { id, mode, spec, address, ...probed, process, readyAtMs: needs.clock.monotonic() };
+};
+
+const start = (needs: LaunchNeeds, spec: FunctionSpec, { folder, manifest }: OpenBundle): Promise<Launched> => {
+  switch (manifest.mode) {
+    case 'node':
+      return launchNode(needs, spec, folder, manifest);
+    case 'http':
+      return launchHttp(needs, spec, folder, manifest);
+    case 'classic':
+      return launchClassic(needs, spec, folder, manifest);
+  }
 };
 
 /** Forgets a replica that ended; its log stays, among the last few of its function. */

@@ -1,5 +1,6 @@
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Manifest } from '../../bundles/manifest.ts';
 import type { Address } from '../../routing/plan.ts';
 import type { FunctionSpec } from '../provider.ts';
 import { bootId, type ProcessIdentity } from '../../std/process-identity.ts';
@@ -9,7 +10,8 @@ export type LedgerEntry = {
   readonly id: string;
   readonly process: ProcessIdentity;
   readonly address: Address;
-  readonly mode: 'node' | 'http';
+  readonly readyPath?: string;
+  readonly mode: Manifest['mode'];
   readonly spec: FunctionSpec;
 };
 

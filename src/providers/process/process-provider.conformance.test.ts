@@ -1,5 +1,5 @@
-import { httpBundle, makeProvider, nodeBundle, type Files } from './provider.testing.ts';
-import { providerConformance, type Behaviour } from '../provider.conformance.ts';
+import { classicBundle, httpBundle, makeProvider, nodeBundle, type Files } from './provider.testing.ts';
+import { providerConformance, type Behaviour, type Lacks } from '../provider.conformance.ts';
 
 const asNode = (behaviour: Behaviour): Files => {
   switch (behaviour.kind) {
@@ -45,23 +45,44 @@ const asHttp =
     }
   };
 
-const modes: readonly (readonly [string, (behaviour: Behaviour) => Files])[] = [
+/** A program for each call; `streaming`, because a classic answer begins when it is whole. */
+const asClassic = (behaviour: Behaviour): Files => {
+  const script = (code: string): Files =>
+    classicBundle('./run.sh now', { 'run.sh': `#!/bin/sh\n${code}\n` }, { mode: 'streaming' });
+  switch (behaviour.kind) {
+    case 'answers':
+      return script(`printf %s '${behaviour.text}'`);
+    case 'dawdles':
+      return script('printf first; sleep 1; printf last');
+    case 'impossible':
+      return classicBundle('no-such-program-here');
+    case 'broken':
+      throw new Error('a watchdog is ready whatever its program does');
+  }
+};
+
+const modes: readonly (readonly [string, (behaviour: Behaviour) => Files, Lacks?])[] = [
   ['node mode', asNode],
   ['http mode on a socket', asHttp('unix')],
   ['http mode on a port', asHttp('tcp')],
+  ['classic mode', asClassic, { broken: 'the watchdog is ready whatever its program does' }],
 ];
 
-for (const [mode, files] of modes) {
-  providerConformance(`ProcessProvider in ${mode}`, async () => {
-    const bench = await makeProvider();
-    return {
-      provider: bench.provider,
-      spec: async (ref, revision, behaviour, env) => bench.spec(ref, revision, files(behaviour), env),
-      crash: async ({ id }) => {
-        const crashed = bench.provider.replicas().find((replica) => replica.id === id);
-        if (crashed !== undefined) process.kill(crashed.pid, 'SIGKILL');
-      },
-      close: () => bench.close(),
-    };
-  });
+for (const [mode, files, lacks] of modes) {
+  providerConformance(
+    `ProcessProvider in ${mode}`,
+    async () => {
+      const bench = await makeProvider();
+      return {
+        provider: bench.provider,
+        spec: async (ref, revision, behaviour, env) => bench.spec(ref, revision, files(behaviour), env),
+        crash: async ({ id }) => {
+          const crashed = bench.provider.replicas().find((replica) => replica.id === id);
+          if (crashed !== undefined) process.kill(crashed.pid, 'SIGKILL');
+        },
+        close: () => bench.close(),
+      };
+    },
+    lacks,
+  );
 }

@@ -13,6 +13,7 @@ import { Folders } from './folders.ts';
 import type { Replica } from './replica.ts';
 import { Ledger } from './ledger.ts';
 import { logFile } from './replica-logs.ts';
+import { prepareRuntime, type Runtime } from './runtime.ts';
 import { survivors } from './survivors.ts';
 import { WorkerPool } from './worker-pool.ts';
 
@@ -69,6 +70,7 @@ export class ProcessProvider implements FunctionProvider {
   readonly #leaving = new Set<Promise<void>>();
   readonly #listeners = new Set<(ref: FunctionRef) => void>();
   #ledger: Ledger | undefined;
+  #prepared: Promise<Runtime> | undefined;
   #timers: readonly (() => void)[] = [];
 
   /** `invalid` when a folder is relative or `runFolder` is too long. */
@@ -78,7 +80,7 @@ export class ProcessProvider implements FunctionProvider {
     }
     this.#needs = needs;
     this.#folders = new Folders(needs.folder, needs.runFolder);
-    this.#pool = new WorkerPool({ ...needs, folders: this.#folders, size: needs.poolSize });
+    this.#pool = new WorkerPool({ ...needs, folders: this.#folders, runtime: this.#runtime, size: needs.poolSize });
   }
 
   /**
@@ -221,6 +223,9 @@ export class ProcessProvider implements FunctionProvider {
     await this.#each((fleet) => fleet.boundLogs());
   }
 
+  /** Made once, when the first process needs it. */
+  readonly #runtime = (): Promise<Runtime> => (this.#prepared ??= prepareRuntime(this.#folders.runtime));
+
   get #drainDelayMs(): number {
     return this.#needs.drainDelayMs ?? 500;
   }
@@ -280,6 +285,7 @@ export class ProcessProvider implements FunctionProvider {
         folders: this.#folders,
         ledger: this.#ledger,
         pool: this.#pool,
+        runtime: this.#runtime,
         readyTimeoutMs: readyTimeoutMs ?? 10_000,
         drainDelayMs: this.#drainDelayMs,
         onColdStart: onColdStart ?? (() => {}),

@@ -132,3 +132,13 @@ export const httpBundle = (code: string, more: Readonly<Record<string, unknown>>
   'skein.json': JSON.stringify({ manifest: 1, mode: 'http', command: ['node', 'main.mjs'], ...more }),
   'main.mjs': code,
 });
+
+/** A bundle of classic mode. */
+export const classicBundle = (
+  fprocess: string,
+  files: Files = {},
+  env: Readonly<Record<string, string>> = {},
+): Files => ({
+  'skein.json': JSON.stringify({ manifest: 1, mode: 'classic', fprocess, env }),
+  ...files,
+});

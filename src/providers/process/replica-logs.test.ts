@@ -18,7 +18,7 @@ it.each([600_000, 5_000_000])(
     const path = logFile(folder, 'r1');
     const writer = await open(path, 'a');
     await writer.write(`${'x'.repeat(bytes)}\nlast\n`);
-    await boundLog(path);
+    await boundLog(path, 0);
     await writer.write('next\n');
     await writer.close();
     expect(await readFile(path, 'utf8')).toBe('next\n');
@@ -30,8 +30,8 @@ it.each([600_000, 5_000_000])(
 it('leaves a short log, and one that is not there, alone', async () => {
   const path = logFile(folder, 'r1');
   await writeFile(path, 'short\n');
-  await boundLog(path);
-  await boundLog(logFile(folder, 'r2'));
+  await boundLog(path, 0);
+  await boundLog(logFile(folder, 'r2'), 0);
   expect(await readdir(folder)).toEqual(['r1.log']);
 });
 

@@ -1,5 +1,6 @@
 import { copyFile, mkdir, open, readdir, rename, rm, stat, truncate } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { moveTimes, timesFile } from './log-times.ts';
 
 /** A log that grew past this moves to `ID.log.1` and begins anew: a replica's log stays near 1 MiB. */
 const fullBytes = 512 * 1024;
@@ -9,6 +10,9 @@ const tailBytes = 8 * 1024;
 
 export const logFile = (folder: string, id: string): string => join(folder, `${id}.log`);
 
+/** What came before the log that is written now. */
+export const earlierLog = (path: string): string => `${path}.1`;
+
 /** Moves the log that a pool worker wrote so far to the function it became; the open file goes with it. */
 export const adoptLog = async (from: string, to: string): Promise<void> => {
   await mkdir(dirname(to), { recursive: true, mode: 0o700 });
@@ -16,28 +20,29 @@ export const adoptLog = async (from: string, to: string): Promise<void> => {
 };
 
 /** Lines written between copying and truncating are lost; the writer's file stays open all the time. */
-export const boundLog = async (path: string): Promise<void> => {
+export const boundLog = async (path: string, nowMs: number): Promise<void> => {
   const size = await stat(path).then(
     (found) => found.size,
     () => 0,
   );
   if (size <= fullBytes) return;
-  await keepEnd(path, size);
+  await moveTimes(path, earlierLog(path), await keepEnd(path, size), nowMs);
   await truncate(path, 0);
 };
 
-/** A log that ran far ahead keeps its end only. */
-const keepEnd = async (path: string, size: number): Promise<void> => {
+/** A log that ran far ahead keeps its end only. Returns how many bytes of it were left out. */
+const keepEnd = async (path: string, size: number): Promise<number> => {
   if (size <= 2 * fullBytes) {
-    await copyFile(path, `${path}.1`);
-    return;
+    await copyFile(path, earlierLog(path));
+    return 0;
   }
   const file = await open(path, 'r');
-  const target = await open(`${path}.1`, 'w', 0o600);
+  const target = await open(earlierLog(path), 'w', 0o600);
   try {
     const end = Buffer.alloc(fullBytes);
     const { bytesRead } = await file.read(end, 0, fullBytes, size - fullBytes);
     await target.write(end.subarray(0, bytesRead));
+    return size - fullBytes;
   } finally {
     await file.close();
     await target.close();
@@ -55,8 +60,10 @@ export const pruneLogs = async (folder: string, live: ReadonlySet<string>): Prom
   }
   ended.sort((one, other) => other.at - one.at);
   for (const { path } of ended.slice(keptLogs)) {
-    await rm(path, { force: true });
-    await rm(`${path}.1`, { force: true });
+    for (const log of [path, earlierLog(path)]) {
+      await rm(log, { force: true });
+      await rm(timesFile(log), { force: true });
+    }
   }
 };
 

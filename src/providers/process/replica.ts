@@ -1,17 +1,21 @@
+import type { Manifest } from '../../bundles/manifest.ts';
 import type { Address } from '../../routing/plan.ts';
 import type { Clock } from '../../std/clock.ts';
 import type { FunctionSpec } from '../provider.ts';
 import type { Folders } from './folders.ts';
 import type { Ledger } from './ledger.ts';
 import type { RunningProcess } from './running-process.ts';
+import type { Runtime } from './runtime.ts';
 import type { WorkerPool } from './worker-pool.ts';
 
 /** A replica that is ready, or was. */
 export type Replica = {
   readonly id: string;
-  readonly mode: 'node' | 'http';
+  readonly mode: Manifest['mode'];
   readonly spec: FunctionSpec;
   readonly address: Address;
+  /** What GET of answers 200..299 while it is well; without it nobody asks. */
+  readonly readyPath?: string;
   readonly process: RunningProcess;
   /** By the clock that never runs backwards. */
   readonly readyAtMs: number;
@@ -22,6 +26,7 @@ export type LaunchNeeds = {
   readonly folders: Folders;
   readonly ledger: Ledger;
   readonly pool: WorkerPool;
+  readonly runtime: () => Promise<Runtime>;
   readonly gatewayUrl: string;
   readonly readyTimeoutMs: number;
 };
@@ -30,6 +35,7 @@ export type LaunchNeeds = {
 export type Launched = {
   readonly id: string;
   readonly address: Address;
+  readonly readyPath?: string;
   readonly process: RunningProcess;
   /** Resolves when it serves; rejects when it never will. */
   readonly ready: () => Promise<void>;

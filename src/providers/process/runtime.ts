@@ -1,28 +1,50 @@
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { stripTypeScriptTypes } from 'node:module';
-import { extname, join } from 'node:path';
+import { dirname, extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** The workers' own code: the only thing beside their slots that they may read. */
-export type Runtime = { readonly folder: string; readonly main: string };
+/** Our own code in the processes of functions. */
+export type Runtime = {
+  /** The workers' folder: the only thing beside their slots that they may read. */
+  readonly folder: string;
+  readonly worker: string;
+  readonly watchdog: string;
+};
 
-const source = fileURLToPath(new URL('./worker/', import.meta.url));
+const source = fileURLToPath(new URL('../../', import.meta.url));
+const workerFolder = 'providers/process/worker';
+const watchdogFolder = 'providers/process/watchdog';
+const shared = ['std/duration.ts', 'std/process-identity.ts'];
 
 /**
- * Workers start twice as fast, and with two thirds of the memory, from plain JavaScript: in a checkout the types are
+ * Processes start twice as fast, and with two thirds of the memory, from plain JavaScript: in a checkout the types are
  * taken out once, into `folder`. A packed Skein is JavaScript already and is used where it is.
  */
 export const prepareRuntime = async (folder: string): Promise<Runtime> => {
-  if (extname(fileURLToPath(import.meta.url)) === '.js') return { folder: source, main: join(source, 'main.js') };
+  if (extname(fileURLToPath(import.meta.url)) === '.js') return runtimeIn(source);
   await rm(folder, { recursive: true, force: true });
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  await writeFile(join(folder, 'package.json'), '{"type":"module"}\n');
-  const files = (await readdir(source)).filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'));
+  const files = [...shared, ...(await sourcesIn(workerFolder)), ...(await sourcesIn(watchdogFolder))];
+  for (const place of new Set(files.map((file) => dirname(file)))) {
+    await mkdir(join(folder, place), { recursive: true, mode: 0o700 });
+    await writeFile(join(folder, place, 'package.json'), '{"type":"module"}\n');
+  }
   await Promise.all(
-    files.map(async (name) => {
-      const code = stripTypeScriptTypes(await readFile(join(source, name), 'utf8'));
-      await writeFile(join(folder, name.replace(/ts$/, 'js')), code.replaceAll(/(from '\.\/[\w-]+)\.ts'/g, "$1.js'"));
+    files.map(async (file) => {
+      const code = stripTypeScriptTypes(await readFile(join(source, file), 'utf8'));
+      const plain = code.replaceAll(/(from '\.{1,2}\/[\w/.-]+)\.ts'/g, "$1.js'");
+      await writeFile(join(folder, file.replace(/ts$/, 'js')), plain);
     }),
   );
-  return { folder, main: join(folder, 'main.js') };
+  return runtimeIn(folder);
 };
+
+const runtimeIn = (root: string): Runtime => ({
+  folder: join(root, workerFolder),
+  worker: join(root, workerFolder, 'main.js'),
+  watchdog: join(root, watchdogFolder, 'main.js'),
+});
+
+const sourcesIn = async (folder: string): Promise<readonly string[]> =>
+  (await readdir(join(source, folder)))
+    .filter((name) => name.endsWith('.ts') && !/\.(test|testing)\.ts$/.test(name))
+    .map((name) => `${folder}/${name}`);

@@ -1,6 +1,8 @@
+import { join } from 'node:path';
 import type { Clock } from '../../std/clock.ts';
 import { systemClock } from '../../std/clock.ts';
 import { isAlive } from '../../std/process-identity.ts';
+import { endChildren } from './end-children.ts';
 import { Ledger } from './ledger.ts';
 import { RunningProcess } from './running-process.ts';
 
@@ -16,6 +18,7 @@ export const sweepProcesses = async (folder: string, clock: Clock = systemClock)
     ledger.entries().map(async (entry) => {
       const alive = isAlive(entry.process);
       if (alive) await RunningProcess.adopt(entry.process, clock).end(clock, graceMs);
+      await endChildren(join(folder, 'slots', entry.id, 'children'));
       await ledger.remove(entry.id);
       return alive;
     }),

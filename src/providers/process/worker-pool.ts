@@ -5,7 +5,7 @@ import type { Clock } from '../../std/clock.ts';
 import type { Log } from '../../telemetry/log.ts';
 import { bareEnvironment } from './environment.ts';
 import type { Folders, Slot } from './folders.ts';
-import { prepareRuntime, type Runtime } from './runtime.ts';
+import type { Runtime } from './runtime.ts';
 import { lastLines } from './replica-logs.ts';
 import { RunningProcess } from './running-process.ts';
 import { settledWithin } from './wait.ts';
@@ -21,7 +21,13 @@ const forksAtOnce = 4;
 /** A worker that waits to become a function. */
 export type Worker = { readonly slot: Slot; readonly child: ChildProcess; readonly process: RunningProcess };
 
-export type PoolNeeds = { readonly clock: Clock; readonly log: Log; readonly folders: Folders; readonly size: number };
+export type PoolNeeds = {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly folders: Folders;
+  readonly runtime: () => Promise<Runtime>;
+  readonly size: number;
+};
 
 type Waiter = { readonly resolve: (worker: Worker) => void; readonly reject: (error: unknown) => void };
 
@@ -33,7 +39,6 @@ export class WorkerPool {
   readonly #forking = new Set<Promise<void>>();
   #cancelRefill: (() => void) | undefined;
   #stopped = false;
-  #runtime: Promise<Runtime> | undefined;
 
   constructor(needs: PoolNeeds) {
     this.#needs = needs;
@@ -102,8 +107,7 @@ export class WorkerPool {
   }
 
   async #forked(flags: readonly string[]): Promise<Worker> {
-    this.#runtime ??= prepareRuntime(this.#needs.folders.runtime);
-    return forkWorker(this.#needs, await this.#runtime, flags);
+    return forkWorker(this.#needs, await this.#needs.runtime(), flags);
   }
 
   #offer(worker: Worker): void {
@@ -146,7 +150,7 @@ const forkWorker = async (needs: PoolNeeds, runtime: Runtime, flags: readonly st
       `--allow-fs-read=${runtime.folder}/`,
       `--allow-fs-write=${slot.tmp}/`,
       ...flags,
-      runtime.main,
+      runtime.worker,
       slot.socket,
     ],
     { cwd: slot.bundle, env: bareEnvironment(slot), stdio: ['ignore', log.fd, log.fd, 'ipc'], detached: true },

@@ -1,21 +1,29 @@
 import { writeSync } from 'node:fs';
 
-/** A line longer than this is cut in two. */
-const maxLineLength = 16 * 1024;
+export type LogLineOptions = {
+  /** Between the time and the line; default none. */
+  readonly prefix?: string;
+  /** A line longer than this is cut in two; default 16 Ki characters. */
+  readonly maxLineLength?: number;
+};
 
 /** Makes lines out of what a program writes and puts the time before each. */
 export class LogLines {
   readonly #fd: number;
+  readonly #prefix: string;
+  readonly #maxLineLength: number;
   #rest = '';
 
-  constructor(fd: number) {
+  constructor(fd: number, { prefix = '', maxLineLength = 16 * 1024 }: LogLineOptions = {}) {
     this.#fd = fd;
+    this.#prefix = prefix;
+    this.#maxLineLength = maxLineLength;
   }
 
   write(text: string): void {
     const lines = (this.#rest + text).split('\n');
     this.#rest = lines.pop() ?? '';
-    if (this.#rest.length > maxLineLength) {
+    if (this.#rest.length > this.#maxLineLength) {
       lines.push(this.#rest);
       this.#rest = '';
     }
@@ -30,7 +38,7 @@ export class LogLines {
   #put(lines: readonly string[]): void {
     const time = new Date().toISOString();
     try {
-      writeSync(this.#fd, lines.map((line) => `${time} ${line}\n`).join(''));
+      writeSync(this.#fd, lines.map((line) => `${time} ${this.#prefix}${line}\n`).join(''));
     } catch {
       // A full disk must not break the function.
     }

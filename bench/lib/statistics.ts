@@ -1,0 +1,22 @@
+/** What several runs of the same gave. */
+export type Spread = { readonly median: number; readonly min: number; readonly max: number };
+
+export const spreadOf = (values: readonly number[]): Spread => ({
+  median: quantile(values, 0.5),
+  min: Math.min(...values),
+  max: Math.max(...values),
+});
+
+/** NaN of no values. */
+export const quantile = (values: readonly number[], share: number): number => {
+  const sorted = values.toSorted((one, other) => one - other);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
+};
+
+export const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
+
+/** `1.23 (1.10–1.31)`. */
+export const showSpread = ({ median, min, max }: Spread, digits: number, unit = ''): string =>
+  `${median.toFixed(digits)}${unit} (${min.toFixed(digits)}–${max.toFixed(digits)})`;
+
+export const percent = (ratio: number, digits = 1): string => `${(100 * ratio).toFixed(digits)} %`;

@@ -1,0 +1,25 @@
+import { describe, expect, test } from 'vitest';
+import { settingsOf } from './labels.ts';
+
+const deployment = (labels: Record<string, string> = {}, envVars: Record<string, string> = {}) =>
+  settingsOf({ service: 'f', image: 'f', labels, envVars });
+
+describe('settings of a function', () => {
+  test('start one replica that may go, unless a minimum is given', () => {
+    expect(deployment()).toMatchObject({ min: 0, first: 1, max: 0, perReplica: 0, maxRate: 0 });
+    expect(deployment({ 'com.openfaas.scale.min': '0' })).toMatchObject({ min: 0, first: 0 });
+    expect(deployment({ 'com.openfaas.scale.min': '3' })).toMatchObject({ min: 3, first: 3 });
+  });
+
+  test('read limits and rates, and nothing from what is no number', () => {
+    expect(deployment({ 'dfaas.maxrate': '12.5', 'dfaas.timeout_ms': '250' }, { max_inflight: '4' })).toMatchObject({
+      maxRate: 12.5,
+      timeoutMs: 250,
+      perReplica: 4,
+    });
+    expect(deployment({ 'dfaas.maxrate': 'many', 'com.openfaas.scale.max': '-1' })).toMatchObject({
+      maxRate: 0,
+      max: 0,
+    });
+  });
+});

@@ -1,0 +1,110 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { randomUUID } from 'node:crypto';
+import type { FunctionKey, NodeId } from '../domain/ids.ts';
+import type { RawHeaders } from './headers.ts';
+
+/** A body as far as it matters for a second try: kept whole, or still with the client. */
+export type Body =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'kept'; readonly bytes: Buffer }
+  /** `length` is absent when the client sends chunks. */
+  | { readonly kind: 'stream'; readonly length?: number };
+
+/** Bodies up to this length are kept for a second try elsewhere; longer ones are sent once, after the target agreed. */
+export const keptBytes = 64 * 1024;
+
+export type CallPhase =
+  /** Nothing is done with it yet, or something has just ended and the next is being decided. */
+  | 'deciding'
+  /** For room. */
+  | 'waiting'
+  /** It has room and waits for a replica. */
+  | 'holding'
+  | 'running'
+  | 'ended';
+
+/** One invocation at this node, from its first byte to the last of its answer. */
+export class Call {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly key: FunctionKey;
+  /** What follows the function's name: path and query, beginning with a slash. */
+  readonly path: string;
+  readonly callId: string;
+  /** The peer that sent it; undefined for this node's own users. */
+  readonly from: NodeId | undefined;
+  readonly hops: number;
+  readonly headers: RawHeaders;
+  /** Milliseconds, monotonic. */
+  readonly startedAt: number;
+  /** The client waits for leave to send its body. */
+  readonly expectsContinue: boolean;
+  body: Body;
+  tried: NodeId[] = [];
+  phase: CallPhase = 'deciding';
+  /** While it waits for room: not longer than this (milliseconds of the process); 0 before it first waits. */
+  waitUntil = 0;
+  /** The same, for a replica. */
+  holdUntil = 0;
+  /** Counted as started, so that it must be counted as finished. */
+  metered = false;
+  /** Ends what runs for it elsewhere. */
+  cancel: ((why: Error) => void) | undefined;
+  deadline: NodeJS.Timeout | undefined;
+  bodyBegun = false;
+
+  constructor(
+    facts: Pick<
+      Call,
+      'request' | 'response' | 'key' | 'path' | 'from' | 'hops' | 'headers' | 'startedAt' | 'expectsContinue' | 'body'
+    > & { readonly callId: string | undefined },
+  ) {
+    this.request = facts.request;
+    this.response = facts.response;
+    this.key = facts.key;
+    this.path = facts.path;
+    this.callId = facts.callId ?? randomUUID();
+    this.from = facts.from;
+    this.hops = facts.hops;
+    this.headers = facts.headers;
+    this.startedAt = facts.startedAt;
+    this.expectsContinue = facts.expectsContinue;
+    this.body = facts.body;
+  }
+
+  /** Lets a client that asked for leave send its body; call it once the call has found its place. */
+  begin(): void {
+    if (this.bodyBegun) return;
+    this.bodyBegun = true;
+    if (this.expectsContinue) this.response.writeContinue();
+  }
+
+  get ended(): boolean {
+    return this.phase === 'ended';
+  }
+}
+
+/** What the headers say of the body, before any of it is read. */
+export const bodyOf = (request: IncomingMessage): Body => {
+  const { 'content-length': length, 'transfer-encoding': encoding } = request.headers;
+  if (encoding !== undefined) return { kind: 'stream' };
+  if (length === undefined || length === '0') return { kind: 'none' };
+  return { kind: 'stream', length: Number(length) };
+};
+
+/**
+ * Reads a short body whole, so that the call may be tried at more than one place. `done(undefined)` when the client
+ * left before it was sent.
+ */
+export const keep = (request: IncomingMessage, done: (bytes: Buffer | undefined) => void): void => {
+  const chunks: Buffer[] = [];
+  let settled = false;
+  const settle = (bytes: Buffer | undefined): void => {
+    if (settled) return;
+    settled = true;
+    done(bytes);
+  };
+  request.on('data', (chunk: Buffer) => chunks.push(chunk));
+  request.once('end', () => settle(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks)));
+  request.once('close', () => settle(undefined));
+};

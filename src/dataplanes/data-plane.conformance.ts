@@ -1,0 +1,27 @@
+import { afterAll, beforeAll, describe } from 'vitest';
+import { httpConformance } from './http.conformance.ts';
+import { sharingConformance } from './sharing.conformance.ts';
+import { TestNode, type OpenPlane } from './test-node.testing.ts';
+
+/** What `data-plane.ts` promises, held against one implementation: real listeners, real replicas, three nodes. */
+export const dataPlaneConformance = (name: string, open: OpenPlane): void => {
+  describe(`data plane ${name}`, () => {
+    let started: readonly TestNode[] = [];
+
+    beforeAll(async () => {
+      started = await Promise.all(['a', 'b', 'c'].map((node) => TestNode.start(node, open)));
+    }, 60_000);
+
+    afterAll(async () => {
+      await Promise.all(started.map((node) => node.stop()));
+    }, 60_000);
+
+    const nodes = () => {
+      const [a, b, c] = started as [TestNode, TestNode, TestNode];
+      return { a, b, c };
+    };
+
+    sharingConformance(nodes);
+    httpConformance(nodes);
+  });
+};

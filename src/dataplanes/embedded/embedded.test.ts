@@ -1,0 +1,4 @@
+import { dataPlaneConformance } from '../data-plane.conformance.ts';
+import { openEmbedded } from './open.testing.ts';
+
+dataPlaneConformance('embedded', openEmbedded);

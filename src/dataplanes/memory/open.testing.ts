@@ -1,0 +1,24 @@
+import { join } from 'node:path';
+import { systemClock } from '../../std/clock.ts';
+import { silentLog } from '../../telemetry/log.ts';
+import { selfSigned } from '../certificate.ts';
+import type { PlaneFacts } from '../test-node.testing.ts';
+import { MemoryDataPlane } from './memory-data-plane.ts';
+
+/** A data plane of this process for a test. */
+export const openMemory = async (facts: PlaneFacts): Promise<MemoryDataPlane> => {
+  const { folder, identity, peerAckMs, maxHeaderBytes, maxBodyBytes } = facts;
+  return new MemoryDataPlane({
+    credentials: await selfSigned(identity.privateKey, systemClock.now()),
+    gateway: { host: '127.0.0.1', port: 0 },
+    peer: { host: '127.0.0.1', port: 0 },
+    systemSocket: join(folder, 'system.sock'),
+    peerSystemSocket: join(folder, 'peers.sock'),
+    peerAckMs,
+    maxHeaderBytes,
+    maxBodyBytes,
+    clock: systemClock,
+    random: Math.random,
+    log: silentLog,
+  });
+};

@@ -1,0 +1,108 @@
+import { Server as NetServer, type AddressInfo } from 'node:net';
+import type { Server } from 'node:http';
+import type { Clock } from '../std/clock.ts';
+import type { Random } from '../std/random.ts';
+import type { Log } from '../telemetry/log.ts';
+import { planeInstruments, type PlaneInstruments } from '../telemetry/plane-instruments.ts';
+import type { ChannelCredentials } from './certificate.ts';
+import type { Demand } from './data-plane.ts';
+import { peerListener, publicListener } from './listeners.ts';
+import { PeerClients } from './peer-clients.ts';
+import { Plane } from './plane.ts';
+import { ReplicaClients } from './replica-clients.ts';
+import { Upstream } from './upstream.ts';
+
+export type Endpoint = { readonly host: string; readonly port: number };
+
+export type PlaneServerNeeds = {
+  readonly credentials: ChannelCredentials;
+  readonly gateway: Endpoint;
+  readonly peer: Endpoint;
+  /** The agent's own sockets: for clients, and for peers whose identity the channel proved. */
+  readonly systemSocket: string;
+  readonly peerSystemSocket: string;
+  /** How long a peer may take to say that it took a call, milliseconds. */
+  readonly peerAckMs: number;
+  readonly maxHeaderBytes: number;
+  /** 0 = no bound. */
+  readonly maxBodyBytes: number;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly onDemand: (demand: Demand) => void;
+};
+
+const pollMs = 20;
+
+/** The plane and its two listeners: all that carries requests, in whichever process it is. */
+export class PlaneServer {
+  readonly plane: Plane;
+  readonly peers: PeerClients;
+  readonly system: Upstream;
+  readonly instruments: PlaneInstruments;
+  readonly #needs: PlaneServerNeeds;
+  readonly #replicas = new ReplicaClients();
+  readonly #peerSystem: Upstream;
+  readonly #gateway: Server;
+  readonly #peer: Server;
+
+  constructor(needs: PlaneServerNeeds) {
+    const { clock, random, log, onDemand, credentials, peerAckMs, maxHeaderBytes, maxBodyBytes } = needs;
+    this.#needs = needs;
+    this.peers = new PeerClients(credentials, peerAckMs);
+    this.instruments = planeInstruments({ inFlight: () => this.plane.busy });
+    const { peers, instruments } = this;
+    this.plane = new Plane({ replicas: this.#replicas, peers, instruments, clock, random, log, onDemand });
+    this.system = new Upstream(needs.systemSocket);
+    this.#peerSystem = new Upstream(needs.peerSystemSocket);
+    const bounds = { plane: this.plane, clock, maxHeaderBytes, maxBodyBytes };
+    this.#gateway = publicListener({ ...bounds, upstream: this.system });
+    this.#peer = peerListener({ ...bounds, upstream: this.#peerSystem }, credentials);
+  }
+
+  /** Ports as bound. Faults are those of `listen`. */
+  async listen(): Promise<{ readonly gatewayPort: number; readonly peerPort: number }> {
+    const gatewayPort = await listen(this.#gateway, this.#needs.gateway);
+    const peerPort = await listen(this.#peer, this.#needs.peer);
+    return { gatewayPort, peerPort };
+  }
+
+  /** Takes no more connections and no more calls, and resolves when those that run have been answered, or after `drainMs`. */
+  async drain(drainMs: number): Promise<void> {
+    const { clock } = this.#needs;
+    this.plane.drain();
+    // Not `http.Server.close`: that ends connections whose answer is still being written.
+    for (const server of [this.#gateway, this.#peer]) NetServer.prototype.close.call(server);
+    const end = clock.monotonic() + drainMs;
+    await new Promise<void>((resolve) => {
+      const cancel = clock.every(pollMs, () => {
+        if (this.plane.open > 0 && clock.monotonic() < end) return;
+        cancel();
+        resolve();
+      });
+    });
+  }
+
+  /** Ends every connection; what runs breaks off. */
+  close(): void {
+    for (const server of [this.#gateway, this.#peer]) {
+      server.close();
+      server.closeAllConnections();
+    }
+    this.peers.close();
+    this.#replicas.close();
+    this.system.close();
+    this.#peerSystem.close();
+    this.plane.close();
+  }
+}
+
+const listen = (server: Server, where: Endpoint): Promise<number> =>
+  new Promise((resolve, reject) => {
+    server.once('error', reject);
+    // Deep enough for a burst of new connections while this process has its hands full.
+    server.listen({ ...where, backlog: 2048 }, () => {
+      server.off('error', reject);
+      resolve((server.address() as AddressInfo).port);
+    });
+  });

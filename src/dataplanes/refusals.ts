@@ -1,0 +1,61 @@
+import type { ServerResponse } from 'node:http';
+import type { Reason } from '../domain/reason.ts';
+
+const sentences: Record<Reason, (subject: string) => string> = {
+  full: (name) => `There is no room for ${name} now: this node and the peers it asked are busy. Try again shortly.`,
+  'over-rate': (name) => `More calls to ${name} came than its rate allows. Try again shortly.`,
+  'queue-timeout': (name) => `The call to ${name} waited for room as long as its queue allows. Try again shortly.`,
+  'no-replica': (name) => `Nothing runs ${name} at this moment, here or at a peer. Try again shortly.`,
+  'unknown-function': (name) => `No function named ${name} is deployed. See which are: skein list`,
+  draining: () => 'This node is leaving the federation and takes no new calls. Use another node.',
+  timeout: (name) => `${name} did not answer in time.`,
+  'not-a-peer': () => 'This caller claims to be a node of the federation, on a channel that does not prove it.',
+  'function-failed': (name) => `${name} broke off without a whole answer. Its log says more.`,
+};
+
+/** Which refusals of a peer mean that the call did not run there, so that another place may be tried. */
+export const notRun: ReadonlySet<string> = new Set<Reason>([
+  'full',
+  'over-rate',
+  'queue-timeout',
+  'no-replica',
+  'unknown-function',
+  'draining',
+  // It does not know this node yet, or no more.
+  'not-a-peer',
+]);
+
+export type Refusal = {
+  readonly status: number;
+  readonly reason: Reason;
+  /** The function's name, or what else the sentence is about. */
+  readonly subject: string;
+  readonly node: string;
+  readonly callId: string | undefined;
+  readonly load: string | undefined;
+};
+
+/** The one place where a call that its function did not answer becomes an answer. */
+export const refuse = (response: ServerResponse, refusal: Refusal): void => {
+  const { status, reason, subject, node, callId, load } = refusal;
+  const body = Buffer.from(`${sentences[reason](subject)}\n`);
+  const headers = [
+    'Content-Type',
+    'text/plain; charset=utf-8',
+    'X-Content-Type-Options',
+    'nosniff',
+    'Content-Length',
+    String(body.length),
+    'X-Skein-Node',
+    node,
+    'X-Skein-Reason',
+    reason,
+    'X-OpenFaaS-Internal',
+    'skein',
+  ];
+  if (callId !== undefined) headers.push('X-Call-Id', callId);
+  if (load !== undefined) headers.push('X-Skein-Load', load);
+  if (status === 503 || status === 429) headers.push('Retry-After', '1');
+  response.writeHead(status, headers);
+  response.end(body);
+};

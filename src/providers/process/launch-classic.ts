@@ -1,0 +1,61 @@
+import type { Address } from '../../routing/plan.ts';
+import type { Manifest } from '../../bundles/manifest.ts';
+import type { FunctionSpec } from '../provider.ts';
+import { bareEnvironment, functionEnvironment } from './environment.ts';
+import type { LaunchNeeds, Launched } from './replica.ts';
+import { placeBundle } from './place-bundle.ts';
+import { untilReady } from './ready.ts';
+import { logFile } from './replica-logs.ts';
+import { RunningProcess } from './running-process.ts';
+import { findCommand, startProgram } from './start-program.ts';
+import type { ToWatchdog } from './watchdog/messages.ts';
+import { readSettings, splitProcess } from './watchdog/settings.ts';
+
+type ClassicManifest = Extract<Manifest, { mode: 'classic' }>;
+
+const healthPath = '/_/health';
+
+/** A watchdog of our own, which forks a process for each request in a copy of the bundle. */
+export const launchClassic = async (
+  needs: LaunchNeeds,
+  spec: FunctionSpec,
+  bundleFolder: string,
+  manifest: ClassicManifest,
+): Promise<Launched> => {
+  const slot = await needs.folders.makeSlot();
+  try {
+    await placeBundle(bundleFolder, slot.bundle, 'copy');
+    const env = functionEnvironment(spec, manifest, slot, needs.gatewayUrl);
+    const [name] = splitProcess(readSettings(env).process);
+    const told: ToWatchdog = {
+      socket: slot.socket,
+      program: await findCommand(name, slot.bundle, env['PATH'] ?? ''),
+      folder: slot.bundle,
+      env,
+      scratch: slot.scratch,
+      children: slot.children,
+    };
+    const { watchdog } = await needs.runtime();
+    const child = await startProgram({
+      command: process.execPath,
+      args: [watchdog],
+      folder: slot.folder,
+      // What is deployed reaches the forked process, never the watchdog: NODE_OPTIONS, say.
+      env: bareEnvironment(slot),
+      logFile: logFile(needs.folders.logs(spec.ref), slot.id),
+      input: JSON.stringify(told),
+    });
+    const address: Address = { kind: 'unix', path: slot.socket };
+    const running = RunningProcess.ofChild(child);
+    return {
+      id: slot.id,
+      address,
+      process: running,
+      readyPath: healthPath,
+      ready: () => untilReady(needs, address, healthPath, running),
+    };
+  } catch (error) {
+    await needs.folders.clear(slot.id);
+    throw error;
+  }
+};

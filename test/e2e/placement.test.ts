@@ -1,0 +1,65 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { runLoad } from '../../src/loadtest/run-load.ts';
+import { losses } from './outcome.ts';
+import { Bundles } from './bundles.fixture.ts';
+import { Federation } from './federation.fixture.ts';
+import { until } from './until.ts';
+
+let bundles: Bundles;
+let federation: Federation;
+
+beforeAll(async () => {
+  bundles = await Bundles.build('mirror');
+  federation = await Federation.start({ slots: [4, 4] });
+  await federation.deployAs(bundles, {
+    service: 'settled',
+    image: 'mirror',
+    constraints: ['skein.node==node-2'],
+  });
+  await until('both answer', async () => {
+    const calls = await Promise.all(federation.nodes.map((node) => node.call('settled')));
+    return calls.every(({ status }) => status === 200);
+  });
+});
+
+afterAll(async () => {
+  await bundles?.remove();
+  await federation?.end();
+});
+
+test('a function with a constraint runs only where it is met, and can be called everywhere', async () => {
+  for (const node of federation.nodes) {
+    const result = await runLoad({ target: `${node.url}/function/settled`, rate: 40, durationMs: 1_000 });
+    expect(losses(result)).toEqual({});
+    expect(Object.keys(result.nodes)).toEqual(['node-2']);
+  }
+  expect(federation.node(1).replicaPids('settled')).toEqual([]);
+  expect(federation.node(2).replicaPids('settled').length).toBeGreaterThan(0);
+});
+
+test('every node lists it with its constraint and the replicas it has elsewhere', async () => {
+  for (const node of federation.nodes) {
+    const listed = await until('its replicas are known', async () =>
+      (await node.client().list()).find(
+        ({ name, availableReplicas }) => name === 'settled' && (availableReplicas ?? 0) > 0,
+      ),
+    );
+    expect(listed.constraints).toEqual(['skein.node==node-2']);
+    const { members } = await node.status();
+    const homes = members.filter(({ functions }) => functions.includes('settled.openfaas-fn'));
+    expect(homes.map(({ name }) => name)).toEqual(['node-2']);
+  }
+});
+
+test('a function whose constraint no node meets is kept and answers that nothing runs it', async () => {
+  await federation
+    .node(1)
+    .client()
+    .deploy({ service: 'homeless', image: 'mirror', constraints: ['skein.node==node-9'] });
+  const answer = await until('it is known', async () => {
+    const called = await federation.node(1).call('homeless');
+    return called.status !== 404 && called;
+  });
+  expect(answer.status).toBe(503);
+  expect(answer.headers.get('x-skein-reason')).toBe('no-replica');
+});
