@@ -51,6 +51,6 @@ for (const { name, command, proves } of checks) {
   if (!ok) console.log(output);
 }
 if (failed.length > 0) {
-  console.log(`\nfailed: ${failed.join(', ')}. \`npm run fix\` mends format and simple lint.`);
+  console.log(`\nfailed: ${failed.join(', ')}. \`npm run fix\` mends format, simple lint and reference pages.`);
   process.exitCode = 1;
 }

@@ -2,10 +2,17 @@
 export type Spread = { readonly median: number; readonly min: number; readonly max: number };
 
 export const spreadOf = (values: readonly number[]): Spread => ({
-  median: quantile(values, 0.5),
+  median: medianOf(values),
   min: Math.min(...values),
   max: Math.max(...values),
 });
+
+/** Of an even number of values, the mean of the middle two. */
+export const medianOf = (values: readonly number[]): number => {
+  const sorted = values.toSorted((one, other) => one - other);
+  const half = sorted.length / 2;
+  return ((sorted[Math.ceil(half) - 1] ?? Number.NaN) + (sorted[Math.floor(half)] ?? Number.NaN)) / 2;
+};
 
 /** NaN of no values. */
 export const quantile = (values: readonly number[], share: number): number => {

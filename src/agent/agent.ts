@@ -19,7 +19,7 @@ import type { Random } from '../std/random.ts';
 import type { Strategy } from '../strategies/strategy.ts';
 import type { AgentInstruments } from '../telemetry/agent-instruments.ts';
 import type { Log } from '../telemetry/log.ts';
-import { fetchBundle } from './bundle-fetcher.ts';
+import { fetchBundle, type BundleSource } from './bundle-fetcher.ts';
 import { BundleSweeper } from './bundle-sweeper.ts';
 import { composePlan } from './compose-plan.ts';
 import type { Hosted } from './hosted.ts';
@@ -37,6 +37,8 @@ export type AgentNeeds = {
   readonly self: NodeId;
   readonly node: NodeFacts;
   readonly slots: number;
+  /** Milliseconds since the epoch: a data plane that is older is adopted, with the plan that it carries out. */
+  readonly startedAt: number;
   readonly catalogue: Catalogue;
   readonly membership: Membership;
   readonly provider: FunctionProvider;
@@ -63,6 +65,9 @@ const sweepMs = 10 * 60_000;
 /** How often the data plane is looked at: load, rates, replicas that nobody needs any more. */
 const lookMs = 250;
 
+/** How long an adopted data plane keeps its plan while the peers that are in it are found again. */
+const reunionMs = 5_000;
+
 /**
  * Look, decide, do: reads the data plane, the catalogue and what peers say; lets the strategy decide; tells the data plane and
  * the provider. It holds nothing that cannot be read again, so that a new one can take its place at any moment.
@@ -80,10 +85,13 @@ export class Agent {
   #routes: Routes = {};
   #version = 0;
   #draining = false;
+  #started = false;
   #stopped = false;
   #replanWanted = false;
+  /** Peers that an adopted data plane sends to and that membership has not found again yet. */
+  readonly #awaited = new Set<NodeId>();
   #replanning: Promise<void> | undefined;
-  #ends: (() => void)[] = [];
+  readonly #ends: (() => void)[] = [];
 
   constructor(needs: AgentNeeds) {
     this.#needs = needs;
@@ -120,10 +128,12 @@ export class Agent {
   async start(): Promise<void> {
     const { catalogue, membership, provider, dataPlane, clock, slots, instruments } = this.#needs;
     instruments.slots(slots);
-    this.#version = (await dataPlane.observe()).planVersion;
+    const found = await dataPlane.observe();
+    this.#version = found.planVersion;
+    if (found.since < this.#needs.startedAt) this.#awaitPeers(Object.keys(found.peers) as NodeId[]);
     for (const record of catalogue.list('function/')) this.#catalogueChanged([record.key]);
     await this.#adopted();
-    this.#ends = [
+    this.#ends.push(
       catalogue.onChange((changed) => this.#catalogueChanged(changed)),
       provider.onChange((ref) => this.#functionChanged(functionKey(ref.name, ref.namespace))),
       dataPlane.onDemand((demand) => this.#demanded(demand)),
@@ -131,11 +141,12 @@ export class Agent {
       membership.onMessage((from, message) => this.#received(from, message)),
       clock.every(lookMs, () => void this.#look()),
       clock.every(sweepMs, () => void this.#sweepBundles()),
-    ];
+    );
     // Those that came before this listened are not told of again.
     this.#membersChanged();
     this.#announce();
     await this.#look();
+    this.#started = true;
     this.#replan();
     await this.#replanning;
   }
@@ -143,6 +154,7 @@ export class Agent {
   /** Tells the others and the data plane that nothing new is to come here. */
   async drain(): Promise<void> {
     this.#draining = true;
+    this.#awaited.clear();
     this.#announce();
     this.#replan();
     await this.#replanning;
@@ -190,7 +202,7 @@ export class Agent {
   /** The peers that can be asked now. */
   peerHosts(): readonly FunctionHost[] {
     return this.#neighbours
-      .plans()
+      .reachable()
       .map((peer) => createPeerHost(peer.name, (path, init) => this.#needs.peerFetch.fetch(peer, path, init)));
   }
 
@@ -221,6 +233,25 @@ export class Agent {
 
   // ---- look
 
+  /** A plan made before the peers are there would have all of the load stay here, and lose what there is no room for. */
+  #awaitPeers(ids: readonly NodeId[]): void {
+    if (ids.length === 0) return;
+    for (const id of ids) this.#awaited.add(id);
+    const { clock } = this.#needs;
+    this.#ends.push(
+      clock.after(reunionMs, () => {
+        this.#awaited.clear();
+        this.#replan();
+      }),
+    );
+  }
+
+  #welcomePeers(): void {
+    if (this.#awaited.size === 0) return;
+    for (const { id } of this.#neighbours.usable(this.#needs.clock.now())) this.#awaited.delete(id);
+    if (this.#awaited.size === 0) this.#replan();
+  }
+
   async #look(): Promise<void> {
     const { dataPlane, instruments, clock } = this.#needs;
     try {
@@ -232,6 +263,7 @@ export class Agent {
     // Round trips and last words change without an event.
     this.#neighbours.update(this.#needs.membership.members());
     this.#view();
+    this.#welcomePeers();
     const now = clock.now();
     for (const hosted of this.#hosted.values()) {
       const observed = this.#rates.latest?.functions[hosted.key];
@@ -333,8 +365,9 @@ export class Agent {
 
   /** What an earlier agent left running is ready at once. */
   async #adopted(): Promise<void> {
-    for (const { spec } of await this.#needs.provider.list()) {
+    for (const { spec, replicas } of await this.#needs.provider.list()) {
       const hosted = this.#hosted.get(functionKey(spec.ref.name, spec.ref.namespace));
+      if (hosted !== undefined) this.#scaler.adopt(hosted, replicas);
       if (hosted?.spec?.revision === spec.revision) hosted.ready = true;
       // Deleted or moved while there was no agent.
       if (hosted === undefined) this.#reconciler.touch(functionKey(spec.ref.name, spec.ref.namespace));
@@ -356,6 +389,7 @@ export class Agent {
 
   #membersChanged(): void {
     this.#neighbours.update(this.#needs.membership.members());
+    this.#needs.peerFetch.retain(new Set(this.#neighbours.plans().map(({ id }) => id)));
     this.#teller.repeat();
     this.#view();
     this.#replan();
@@ -385,10 +419,11 @@ export class Agent {
     sent.catch((error: unknown) => log.debug({ to, problem: messageOf(error) }, 'a message could not be sent'));
   }
 
-  #asked(): readonly { readonly name: string; fetch(path: string): Promise<Response> }[] {
-    return this.#neighbours
-      .plans()
-      .map((peer: PeerPlan) => ({ name: peer.name, fetch: (path) => this.#needs.peerFetch.fetch(peer, path, {}) }));
+  #asked(): readonly BundleSource[] {
+    return this.#neighbours.reachable().map((peer) => ({
+      name: peer.name,
+      fetch: (path, signal) => this.#needs.peerFetch.fetch(peer, path, { signal }),
+    }));
   }
 
   /** What a function or an image name means is kept, and what runs still. */
@@ -410,6 +445,8 @@ export class Agent {
   /** Many changes come together: one plan is made of them, and the next only when that one is in force. */
   #replan(): void {
     this.#replanWanted = true;
+    // What is only half read yet would make a worse plan than the one in force.
+    if (!this.#started || this.#awaited.size > 0) return;
     this.#replanning ??= this.#replanAll().finally(() => {
       this.#replanning = undefined;
     });

@@ -11,6 +11,14 @@ describe('settings of a function', () => {
     expect(deployment({ 'com.openfaas.scale.min': '3' })).toMatchObject({ min: 3, first: 3 });
   });
 
+  test('let a call take as long as its function may run, and a moment more', () => {
+    expect(deployment({}, { exec_timeout: '20' }).timeoutMs).toBe(20_500);
+    expect(deployment({}, { exec_timeout: '1m30s' }).timeoutMs).toBe(90_500);
+    expect(deployment({ 'dfaas.timeout_ms': '250' }, { exec_timeout: '20s' }).timeoutMs).toBe(250);
+    for (const none of ['0', '', 'soon', '-1s'])
+      expect(deployment({}, { exec_timeout: none }).timeoutMs).toBeUndefined();
+  });
+
   test('read limits and rates, and nothing from what is no number', () => {
     expect(deployment({ 'dfaas.maxrate': '12.5', 'dfaas.timeout_ms': '250' }, { max_inflight: '4' })).toMatchObject({
       maxRate: 12.5,

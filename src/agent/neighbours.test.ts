@@ -55,9 +55,10 @@ describe('neighbours', () => {
     expect(neighbours.views(1_000)).toEqual([]);
   });
 
-  test('may send work while they are leaving, but not when they are gone', () => {
+  test('may send work while they are leaving, and when their agent fell silent: its data plane goes on', () => {
     const neighbours = open(member('gone', { state: 'gone' }), member('leaving', {}, true));
-    expect(neighbours.plans().map(({ name }) => name)).toEqual(['leaving']);
+    expect(neighbours.plans().map(({ name }) => name)).toEqual(['gone', 'leaving']);
+    expect(neighbours.reachable().map(({ name }) => name)).toEqual(['leaving']);
   });
 
   test('are forgotten when they are members no more', () => {

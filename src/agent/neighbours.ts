@@ -44,12 +44,19 @@ export class Neighbours {
     });
   }
 
+  /** Those that can be asked something now. */
+  reachable(): readonly PeerPlan[] {
+    const alive = new Set(this.#members.filter(({ state }) => state === 'alive').map(({ id }) => id));
+    return this.plans().filter(({ id }) => alive.has(id));
+  }
+
   /**
-   * For the plan: everyone who may send work here, which includes those that leave; strategies name whom to send to.
+   * For the plan: everyone who may send work here. That includes those that leave, and those that fell silent, as long
+   * as they are listed: when an agent dies its data plane goes on. Strategies name whom to send to.
    */
   plans(): readonly PeerPlan[] {
-    return this.#members.flatMap(({ id, publicKey, announcement, state, rttMs }) => {
-      if (announcement === undefined || state === 'gone') return [];
+    return this.#members.flatMap(({ id, publicKey, announcement, rttMs }) => {
+      if (announcement === undefined) return [];
       const { name, slots, peer } = announcement;
       const address = { kind: 'tcp' as const, host: peer.host, port: peer.port };
       // Rounded, so that a plan does not change with every measurement.

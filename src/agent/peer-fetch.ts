@@ -29,7 +29,8 @@ export class PeerFetch {
       ...(init.signal != null && { signal: init.signal }),
     });
     return new Promise((resolve, reject) => {
-      request.once('error', (cause) => {
+      // Not once: an abort may be followed by the socket's own error.
+      request.on('error', (cause) => {
         reject(new SkeinError('unavailable', `${peer.name} cannot be reached: ${cause.message}`, { cause }));
       });
       request.once('response', (answer) => {
@@ -43,6 +44,15 @@ export class PeerFetch {
       });
       request.end(typeof init.body === 'string' ? init.body : undefined);
     });
+  }
+
+  /** Closes what leads to peers that left. */
+  retain(ids: ReadonlySet<NodeId>): void {
+    for (const [id, { agent }] of this.#agents) {
+      if (ids.has(id)) continue;
+      agent.retire();
+      this.#agents.delete(id);
+    }
   }
 
   stop(): void {

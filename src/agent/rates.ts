@@ -34,7 +34,9 @@ export class Rates {
     const now = last?.functions[key];
     if (first === undefined || last === undefined || now === undefined || last.at <= first.at) return none;
     const before = first.functions[key];
-    const perSecond = (after: number, earlier: number): number => ((after - earlier) * 1000) / (last.at - first.at);
+    // A function that left the plan and came back counts from zero again.
+    const perSecond = (after: number, earlier: number): number =>
+      ((after < earlier ? after : after - earlier) * 1000) / (last.at - first.at);
     const received = Object.fromEntries(
       Object.entries(now.received).map(([id, count]) => [id, perSecond(count, before?.received[id as NodeId] ?? 0)]),
     );

@@ -21,6 +21,7 @@ export type ReconcilerNeeds = {
 const parallel = 4;
 const firstPauseMs = 500;
 const longestPauseMs = 30_000;
+const stopMs = 3_000;
 
 /**
  * Makes the provider run what the catalogue wants. It looks at what should be and what is, never at how it came to that,
@@ -39,16 +40,24 @@ export class Reconciler {
   }
 
   touch(key: FunctionKey): void {
-    this.#pauses.get(key)?.cancel();
-    this.#pauses.delete(key);
+    this.#forgetPause(key);
     this.#due.add(key);
     this.#next();
+  }
+
+  #forgetPause(key: FunctionKey): void {
+    this.#pauses.get(key)?.cancel();
+    this.#pauses.delete(key);
   }
 
   async stop(): Promise<void> {
     this.#stopped = true;
     for (const { cancel } of this.#pauses.values()) cancel();
-    await Promise.all(this.#running.values());
+    // A start or a transfer that hangs must not keep the node from stopping.
+    const late = new Promise<void>((resolve) => {
+      this.#needs.clock.after(stopMs, resolve);
+    });
+    await Promise.race([Promise.all(this.#running.values()), late]);
   }
 
   #next(): void {
@@ -69,10 +78,11 @@ export class Reconciler {
     const hosted = this.#needs.wanted(key);
     try {
       await this.#align(key, hosted);
-      this.#pauses.delete(key);
-      if (hosted !== undefined) delete hosted.problem;
+      this.#forgetPause(key);
+      if (hosted?.spec !== undefined) delete hosted.problem;
     } catch (error) {
       const ms = Math.min(longestPauseMs, 2 * (this.#pauses.get(key)?.ms ?? firstPauseMs / 2));
+      this.#pauses.get(key)?.cancel();
       this.#needs.log.warn({ function: key, problem: messageOf(error), retryMs: ms }, 'a function is not as wanted');
       if (hosted !== undefined) hosted.problem = messageOf(error);
       if (this.#stopped) return;
@@ -90,7 +100,11 @@ export class Reconciler {
     const present = (await provider.list()).find(({ spec }) => `${spec.ref.name}.${spec.ref.namespace}` === key);
     const spec = hosted?.spec;
     if (spec === undefined) {
-      if (present !== undefined) await provider.remove(present.spec.ref);
+      if (present === undefined) return;
+      // The provider forgets it at once; its last calls may take minutes, and nothing waits for them.
+      provider.remove(present.spec.ref).catch((error: unknown) => {
+        this.#needs.log.warn({ function: key, problem: messageOf(error) }, 'a removed function did not end in order');
+      });
       return;
     }
     if (present?.spec.revision === spec.revision) {

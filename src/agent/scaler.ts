@@ -18,6 +18,9 @@ export type ScalerNeeds = {
 /** Calls at once that a replica without a bound of its own should have: a Node process is one core's, and a core has four slots. */
 const defaultPerReplica = 4;
 
+/** After a failure the next try waits half a second, then twice as long each time. */
+const longestRetryMs = 30_000;
+
 type Entry = {
   state: ScaleState;
   wanted: number;
@@ -25,6 +28,9 @@ type Entry = {
   floor: number;
   revision: string;
   running: boolean;
+  /** After a failure, not before this time (monotonic milliseconds). */
+  retryAt: number;
+  failures: number;
 };
 
 /** Keeps each function's replicas as many as its load needs. */
@@ -56,6 +62,14 @@ export class Scaler {
     this.#follow(hosted, entry);
   }
 
+  /** What an earlier agent left running counts as needed until time shows that it is not. */
+  adopt(hosted: Hosted, replicas: number): void {
+    const entry = this.#entry(hosted);
+    if (replicas === 0) return;
+    entry.wanted = replicas;
+    entry.state = freshScale(replicas, this.#needs.clock.monotonic());
+  }
+
   /** By hand: so many now, and not fewer until told otherwise. */
   async set(hosted: Hosted, replicas: number): Promise<void> {
     const entry = this.#entry(hosted);
@@ -79,14 +93,14 @@ export class Scaler {
     }
     const { first } = hosted.settings;
     const state = freshScale(first, this.#needs.clock.monotonic());
-    const entry: Entry = { state, wanted: 0, floor: 0, revision, running: false };
+    const entry: Entry = { state, wanted: 0, floor: 0, revision, running: false, retryAt: 0, failures: 0 };
     this.#entries.set(hosted.key, entry);
     return entry;
   }
 
   /** One call to the provider at a time for each function, always with the newest wish. */
   #follow(hosted: Hosted, entry: Entry): void {
-    if (entry.running) return;
+    if (entry.running || this.#needs.clock.monotonic() < entry.retryAt) return;
     entry.running = true;
     void (async () => {
       let done = -1;
@@ -98,9 +112,13 @@ export class Scaler {
         if (present === undefined || present.replicas === done) continue;
         await this.#needs.provider.scale(hosted.ref, done);
       }
+      entry.failures = 0;
     })()
       .catch((error: unknown) => {
         hosted.problem = messageOf(error);
+        entry.failures += 1;
+        const retryMs = Math.min(longestRetryMs, 250 * 2 ** Math.min(entry.failures, 10));
+        entry.retryAt = this.#needs.clock.monotonic() + retryMs;
         this.#needs.log.warn({ function: hosted.key, problem: messageOf(error) }, 'replicas could not be scaled');
       })
       .finally(() => {

@@ -263,3 +263,28 @@ describe('building in http mode', () => {
     expect(await readFile(path.join(unpacked, 'lib/data.bin'), 'utf8')).toBe('data');
   });
 });
+
+describe('building in classic mode', () => {
+  it('needs nothing but the mode, and takes along what else there is', async () => {
+    const bare = await folderWith({ 'skein.json': { mode: 'classic' } });
+    const out = path.join(scratch, 'classic.tar.gz');
+    const built = await build({ folder: bare, image: 'cat', out, log: silentLog });
+    expect(built.files).toEqual(['skein.json']);
+    expect(built.manifest).toEqual({ manifest: 1, mode: 'classic', env: {} });
+
+    const full = await folderWith({
+      'skein.json': { mode: 'classic', fprocess: './run.sh --fast', env: { mode: 'streaming' }, ignore: ['*.md'] },
+      'run.sh': '#!/bin/sh\n',
+      'notes.md': 'x',
+    });
+    expect(await build({ folder: full, image: 'cat', out, log: silentLog })).toMatchObject({
+      files: ['run.sh', 'skein.json'],
+      manifest: { fprocess: './run.sh --fast', env: { mode: 'streaming' } },
+    });
+  });
+
+  it('misses a program that should be in the folder, and names keys that mean nothing', async () => {
+    await fails({ 'skein.json': { mode: 'classic', fprocess: './gone.sh' } }, /gone\.sh is not in .*"fprocess"/);
+    await fails({ 'skein.json': { mode: 'classic', command: ['cat'] } }, /command/);
+  });
+});

@@ -4,6 +4,8 @@ import { arch, hostname, tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseImage } from '../bundles/image.ts';
+import { silentLog } from '../telemetry/log.ts';
+import { build } from './build.ts';
 import { buildAndOpen } from './run-bundle.fixture.ts';
 import { readStackFile } from './stack-file.ts';
 
@@ -66,10 +68,18 @@ describe('the sample function', () => {
   });
 });
 
+it.each(['cat', 'sha512sum'])('%s is a program that runs for each call', async (name) => {
+  const out = path.join(scratch, `${name}.tar.gz`);
+  const built = await build({ folder: path.join(functions, name), image: name, out, log: silentLog });
+  expect(built.manifest).toMatchObject({ mode: 'classic', fprocess: name });
+  const stack = await readStackFile(path.join(functions, 'stack.yml'), {});
+  expect(stack.find(({ deployment }) => deployment.service === name)?.deployment.envProcess).toBe(name);
+});
+
 it('all sample functions are in functions/stack.yml, to be started on their first call', async () => {
   const stack = await readStackFile(path.join(functions, 'stack.yml'), {});
   expect(stack.map(({ folder }) => folder)).toEqual(
-    ['figlet', 'shasum', 'echo', 'nodeinfo', 'burn'].map((name) => path.join(functions, name)),
+    ['figlet', 'shasum', 'echo', 'nodeinfo', 'burn', 'cat', 'sha512sum'].map((name) => path.join(functions, name)),
   );
   for (const { deployment } of stack) {
     expect(deployment.labels).toEqual({ 'com.openfaas.scale.min': '0' });

@@ -25,6 +25,8 @@ export type Client = {
   setOverride(name: string, override: Override, namespace?: string): Promise<void>;
   /** `not-found`. */
   removeOverride(name: string, id: string, namespace?: string): Promise<void>;
+  /** Any other route, with a JSON body where one is given. A refusal is thrown. `limitMs` 0 = no bound. */
+  request(method: string, path: string, body?: unknown, limitMs?: number): Promise<Response>;
   /** Stores a bundle and lets `image` mean it. */
   putBundle(digest: Digest, image: string, archive: Readable, bytes: number): Promise<void>;
   /** The federation as the gateway's node sees it. */
@@ -44,7 +46,11 @@ export const createClient = (globals: Globals): Client => {
   const call = async (path: string, init: RequestInit = {}, limitMs = timeoutMs): Promise<Response> => {
     const headers = new Headers(init.headers);
     if (credentials.password !== undefined) headers.set('authorization', basicAuth(credentials.password));
-    const response = await send(url, path, { signal: AbortSignal.timeout(limitMs), ...init, headers });
+    const response = await send(url, path, {
+      ...(limitMs > 0 && { signal: AbortSignal.timeout(limitMs) }),
+      ...init,
+      headers,
+    });
     if (response.status === 401) throw refused(url, credentials);
     return response;
   };
@@ -87,6 +93,11 @@ export const createClient = (globals: Globals): Client => {
     removeOverride: async (name, id, namespace) => {
       await done(call(overridePath(name, id, namespace), { method: 'DELETE' }));
     },
+    request: (method, path, body, limitMs) => {
+      const headers = { 'content-type': 'application/json' };
+      const json = body === undefined ? {} : { body: JSON.stringify(body), headers };
+      return done(call(path, { method, ...json }, limitMs));
+    },
     putBundle: async (digest, image, archive, bytes) => {
       const headers = { 'content-type': 'application/gzip', 'content-length': String(bytes) };
       const init = { method: 'PUT', body: archive, headers, duplex: 'half' } as unknown as RequestInit;
@@ -118,7 +129,9 @@ const codes: Readonly<Record<number, ErrorCode>> = {
   400: 'invalid',
   403: 'forbidden',
   404: 'not-found',
+  409: 'exists',
   413: 'too-large',
+  422: 'invalid',
 };
 
 /** The answer, when it is a good one; else the gateway's own sentence. */
@@ -169,7 +182,8 @@ const refused = (url: string, { file, password }: Credentials): SkeinError =>
       : `${url} does not accept the password in ${file}: is it another node's?`,
   );
 
-const query = (parameters: Readonly<Record<string, string | undefined>>): string => {
+/** `?a=b&c=d` of those that are given; empty for none. */
+export const query = (parameters: Readonly<Record<string, string | undefined>>): string => {
   const given = Object.entries(parameters).filter((pair): pair is [string, string] => pair[1] !== undefined);
   return given.length === 0 ? '' : `?${new URLSearchParams(given).toString()}`;
 };

@@ -48,6 +48,30 @@ export const commands: readonly CommandEntry[] = [
     group: functions,
     load: () => import('./commands/override.ts'),
   },
+  {
+    name: 'logs',
+    summary: 'show what a function wrote, at all nodes',
+    group: functions,
+    load: () => import('./commands/logs.ts'),
+  },
+  {
+    name: 'scale',
+    summary: 'set how many replicas of a function run',
+    group: functions,
+    load: () => import('./commands/scale.ts'),
+  },
+  {
+    name: 'secret',
+    summary: 'keep what functions may know and others may not',
+    group: functions,
+    load: () => import('./commands/secret.ts'),
+  },
+  {
+    name: 'namespace',
+    summary: 'keep the functions of teams apart',
+    group: functions,
+    load: () => import('./commands/namespace.ts'),
+  },
   { name: 'load', summary: 'send load and measure', group: tools, load: () => import('./commands/load.ts') },
   {
     name: 'config',

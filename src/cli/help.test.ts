@@ -9,9 +9,22 @@ const golden = join(import.meta.dirname, '../../test/golden/help.txt');
 const update = process.env['UPDATE_GOLDEN'] === '1';
 const divider = `\n${'='.repeat(80)}\n`;
 
-const sub = ['config print', 'config reference', 'override set', 'override list', 'override remove'].filter((line) =>
-  commands.some(({ name }) => line.startsWith(name)),
-);
+const sub = [
+  'config print',
+  'config reference',
+  'override set',
+  'override list',
+  'override remove',
+  'secret list',
+  'secret create',
+  'secret update',
+  'secret remove',
+  'namespace list',
+  'namespace create',
+  'namespace describe',
+  'namespace update',
+  'namespace remove',
+].filter((line) => commands.some(({ name }) => line.startsWith(name)));
 const lines = ['', ...commands.map(({ name }) => name), ...sub].map((line) =>
   `skein ${line} --help`.replace('  ', ' '),
 );

@@ -41,6 +41,12 @@ export const countValue = (value: string): number => {
   return count;
 };
 
+/** 0 or more. */
+export const numberValue = (value: string): number => {
+  if (!/^\d{1,9}$/.test(value)) throw new InvalidArgumentError('It must be a whole number, 0 or more.');
+  return Number(value);
+};
+
 export const ratioValue = (value: string): number => {
   const ratio = /^\d*\.?\d+$/.test(value) ? Number(value) : Number.NaN;
   if (!(ratio >= 0 && ratio <= 1)) throw new InvalidArgumentError('It must be a number from 0 to 1.');

@@ -1,10 +1,11 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { join } from 'node:path';
+import { extname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { SkeinError } from '../domain/errors.ts';
+import { boundFile } from '../std/bounded-file.ts';
 import { readFederation } from './federation-client.ts';
 
 export type FederationPlan = {
@@ -36,6 +37,10 @@ export const urlOf = ({ ports }: NodePlan): string => `http://${host}:${ports.ga
 const readyMs = 60_000;
 const stopMs = 20_000;
 const restartMs = 1_000;
+const longestRestartMs = 60_000;
+/** Of a node's `agent.log`; one before it is kept beside it. */
+const maxLogBytes = 4 * 1024 * 1024;
+const boundLogsMs = 10_000;
 
 /** A port that is taken is said in one sentence before anything is started. */
 export const checkPorts = async (nodes: readonly NodePlan[]): Promise<void> => {
@@ -62,6 +67,7 @@ export class LocalFederation {
   readonly #plan: FederationPlan;
   readonly #log: (line: string) => void;
   readonly #children = new Map<string, ChildProcess>();
+  readonly #restarts = new Map<string, { readonly at: number; readonly failures: number }>();
   #stopping = false;
 
   constructor(plan: FederationPlan, log: (line: string) => void) {
@@ -71,6 +77,14 @@ export class LocalFederation {
 
   start(): void {
     for (const node of this.#plan.nodes) this.#spawn(node);
+    const bound = setInterval(() => {
+      for (const { name } of this.#plan.nodes) {
+        boundFile(join(this.#plan.data, name, 'agent.log'), maxLogBytes).catch((error: Error) =>
+          this.#log(error.message),
+        );
+      }
+    }, boundLogsMs);
+    bound.unref();
   }
 
   /** Resolves when every node answers and sees all the others. */
@@ -107,7 +121,7 @@ export class LocalFederation {
     const folder = join(this.#plan.data, node.name);
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     const output = openSync(join(folder, 'agent.log'), 'a', 0o600);
-    const main = fileURLToPath(new URL('./main.ts', import.meta.url));
+    const main = fileURLToPath(new URL(`./main${extname(import.meta.url)}`, import.meta.url));
     const child = spawn(process.execPath, [...process.execArgv, main, 'node', ...this.#flags(node)], {
       // Ctrl-C in the terminal reaches `up` alone, which stops the nodes in its own order.
       detached: true,
@@ -115,15 +129,26 @@ export class LocalFederation {
     });
     closeSync(output);
     this.#children.set(node.name, child);
+    child.once('error', (error) => void this.#ended(node, error.message));
     child.once('exit', (code, signal) => void this.#ended(node, signal ?? code));
   }
 
   /** A node's agent that ended by itself is started again: its data plane went on meanwhile. */
   async #ended(node: NodePlan, how: string | number | null): Promise<void> {
     if (this.#stopping) return;
+    const now = performance.now();
+    const before = this.#restarts.get(node.name);
+    const failures = before !== undefined && now - before.at < longestRestartMs ? before.failures + 1 : 0;
+    this.#restarts.set(node.name, { at: now, failures });
     this.#log(`the agent of ${node.name} ended (${how}); starting it again`);
-    await pause(restartMs);
-    if (!this.#stopping) this.#spawn(node);
+    await pause(Math.min(longestRestartMs, restartMs * 2 ** Math.min(failures, 6)), undefined, { ref: false });
+    if (this.#stopping) return;
+    try {
+      await boundFile(join(this.#plan.data, node.name, 'agent.log'), maxLogBytes);
+      this.#spawn(node);
+    } catch (error) {
+      await this.#ended(node, (error as Error).message);
+    }
   }
 
   #flags(node: NodePlan): readonly string[] {

@@ -64,33 +64,38 @@ export const runNode = async (config: Config, log: Log): Promise<RunningNode> =>
       `${config.node.name} runs already in ${folder} (pid ${other.pid}): \`skein down\` stops it`,
     );
   }
-  const stack: (() => Promise<void> | void)[] = [];
-  const unwind = async (): Promise<void> => {
-    for (const undo of stack.splice(0).reverse()) await undo();
+  const stack: Undo[] = [];
+  const unwind = async (ending: Ending): Promise<void> => {
+    for (const undo of stack.splice(0).reverse()) await undo(ending);
   };
   try {
     return await assemble(config, folder, pidFile, log, stack, unwind);
   } catch (error) {
-    await unwind();
+    await unwind({ kind: 'failed' });
     throw error;
   }
 };
+
+/** A start that fails leaves alone what an earlier agent left running: calls go on. A stop ends everything. */
+type Ending = { readonly kind: 'failed' } | { readonly kind: 'stopped'; readonly drainMs: number };
+type Undo = (ending: Ending) => Promise<void> | void;
 
 const assemble = async (
   config: Config,
   folder: string,
   pidFile: string,
   log: Log,
-  stack: (() => Promise<void> | void)[],
-  unwind: () => Promise<void>,
+  stack: Undo[],
+  unwind: (ending: Ending) => Promise<void>,
 ): Promise<RunningNode> => {
   const { node, capacity, provider: providing, timeouts, strategy: sharing } = config;
   const slots = capacity.slots;
+  const startedAt = clock.now();
   const version = await programVersion();
   writePidFile(pidFile, process.pid);
   stack.push(() => removePidFile(pidFile));
   const runFolder = await makeRunFolder(folder);
-  stack.push(() => removeRunFolder(folder));
+  stack.push((ending) => (ending.kind === 'stopped' ? removeRunFolder(folder) : undefined));
 
   const identityFile = join(folder, 'identity.pem');
   const identity = await loadOrCreateIdentity(identityFile);
@@ -118,8 +123,11 @@ const assemble = async (
     },
   });
   await dataPlane.start();
-  let drainMs = 0;
-  stack.push(() => dataPlane.stop(drainMs));
+  const adopted = dataPlane.adopted;
+  stack.push((ending) => {
+    if (ending.kind === 'stopped') return dataPlane.stop(ending.drainMs);
+    return adopted ? dataPlane.release() : dataPlane.stop(0);
+  });
   const { gateway, peer } = dataPlane.address();
   const gatewayUrl = `http://${formatListen({ host: reachable(gateway.host), port: gateway.port })}`;
 
@@ -139,7 +147,7 @@ const assemble = async (
     onColdStart: (ms) => instruments.coldStart(ms / 1000),
   });
   await provider.start();
-  stack.push(() => provider.stop(drainMs));
+  stack.push((ending) => (ending.kind === 'stopped' ? provider.stop(ending.drainMs) : provider.release()));
 
   const database = await openDatabase(join(folder, 'state.db'), catalogueMigrations);
   stack.push(() => database.close());
@@ -173,6 +181,7 @@ const assemble = async (
     self: identity.id,
     node: node.location === undefined ? facts : { ...facts, location: node.location },
     slots,
+    startedAt,
     catalogue,
     membership,
     provider,
@@ -260,10 +269,11 @@ const assemble = async (
     name: node.name,
     gatewayUrl,
     stop: async (ms) => {
-      drainMs = ms;
       await agent.drain();
       await new Promise<void>((resolve) => void clock.after(farewellMs, resolve));
-      await unwind();
+      // While calls are being finished the others still know this node, and take what it passes on.
+      await dataPlane.stop(ms);
+      await unwind({ kind: 'stopped', drainMs: ms });
       log.info({ node: node.name }, 'node stopped');
     },
   };

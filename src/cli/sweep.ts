@@ -4,6 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { sweepProcesses } from '../providers/process/sweep.ts';
 import { readPidFile } from '../std/pid-file.ts';
 import { isAlive, type ProcessIdentity } from '../std/process-identity.ts';
+import { signalProcess } from '../std/signal-process.ts';
 import { sweepNodeFiles } from './run-node.ts';
 
 /** How long a process may take to end by itself. */
@@ -44,10 +45,10 @@ export const endNode = async (folder: string): Promise<number> => {
 };
 
 const end = async (target: ProcessIdentity): Promise<void> => {
-  process.kill(target.pid, 'SIGTERM');
+  signalProcess(target, 'SIGTERM');
   const giveUpAt = performance.now() + graceMs;
   while (isAlive(target)) {
-    if (performance.now() > giveUpAt) process.kill(target.pid, 'SIGKILL');
+    if (performance.now() > giveUpAt) signalProcess(target, 'SIGKILL');
     await pause(lookMs);
   }
 };

@@ -53,8 +53,11 @@ export const begun = (url: string, { method, headers, body, agent }: Asked = {})
     else body.pipe(sent);
   });
 
-/** Writes `bytes` to a connection of its own and answers all that came back until it was closed, or was silent for a while. */
-export const exchange = (port: number, bytes: string | Buffer, silentMs = 400): Promise<string> =>
+/**
+ * Writes `bytes` to a connection of its own and answers all that came back until it was closed, had what `until` asks
+ * for, or was silent for a while.
+ */
+export const exchange = (port: number, bytes: string | Buffer, until?: RegExp, silentMs = 10_000): Promise<string> =>
   new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1');
     let got = '';
@@ -64,7 +67,10 @@ export const exchange = (port: number, bytes: string | Buffer, silentMs = 400): 
     };
     socket.setEncoding('latin1');
     socket.setTimeout(silentMs, done);
-    socket.on('data', (text: string) => (got += text));
+    socket.on('data', (text: string) => {
+      got += text;
+      if (until?.test(got) === true) done();
+    });
     socket.on('error', done);
     socket.on('close', done);
     socket.write(bytes, 'latin1');

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe } from 'vitest';
+import { failuresConformance } from './failures.conformance.ts';
 import { httpConformance } from './http.conformance.ts';
 import { sharingConformance } from './sharing.conformance.ts';
+import { smugglingConformance } from './smuggling.conformance.ts';
 import { TestNode, type OpenPlane } from './test-node.testing.ts';
 
 /** What `data-plane.ts` promises, held against one implementation: real listeners, real replicas, three nodes. */
@@ -23,5 +25,7 @@ export const dataPlaneConformance = (name: string, open: OpenPlane): void => {
 
     sharingConformance(nodes);
     httpConformance(nodes);
+    smugglingConformance(nodes);
+    failuresConformance(nodes, open);
   });
 };

@@ -55,6 +55,16 @@ export const valueOf = (raw: readonly (string | Buffer)[], wanted: string): stri
   return undefined;
 };
 
+/** More than one `Host` is no valid request (RFC 9112, 3.2): who reads the first and who reads the last disagree. */
+export const namesOneHost = (raw: readonly string[]): boolean => {
+  let hosts = 0;
+  for (let index = 0; index < raw.length; index += 2) {
+    const name = raw[index] as string;
+    if (name.length === 4 && name.toLowerCase() === 'host') hosts += 1;
+  }
+  return hosts <= 1;
+};
+
 const text = (part: string | Buffer | undefined): string =>
   typeof part === 'string' ? part : (part?.toString('latin1') ?? '');
 

@@ -186,12 +186,10 @@ export const httpConformance = (
     );
 
     it('passes on an answer that comes before the body was read', async () => {
-      const url = await serving(
-        (_request, response) => void response.writeHead(413, { connection: 'close' }).end('too long'),
-      );
+      const url = await serving((_request, response) => void response.writeHead(413).end('too long'));
       const { port } = new URL(url);
       const head = `POST ${new URL(url).pathname} HTTP/1.1\r\nhost: x\r\ncontent-length: 50000000\r\n\r\n`;
-      expect(await exchange(Number(port), `${head}${'x'.repeat(200_000)}`, 1_500)).toMatch(
+      expect(await exchange(Number(port), `${head}${'x'.repeat(200_000)}`, /too long$/)).toMatch(
         /^HTTP\/1\.1 413 [^]*too long/,
       );
       await idle();
@@ -373,7 +371,11 @@ export const httpConformance = (
       const first = call(`${a.url}/function/taken`);
       await gate.arrived(1);
       const head = 'POST /function/taken HTTP/1.1\r\nhost: x\r\ncontent-length: 200000\r\n\r\n';
-      const text = await exchange(a.port, `${head}${'x'.repeat(200_000)}GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n`);
+      const text = await exchange(
+        a.port,
+        `${head}${'x'.repeat(200_000)}GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n`,
+        / 200 /,
+      );
       expect(text).toMatch(/^HTTP\/1\.1 503 [^]*HTTP\/1\.1 200 /);
       gate.open();
       await first;
@@ -397,7 +399,7 @@ export const httpConformance = (
       const text = await exchange(
         a.port,
         'POST /function/slow HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\nhalf',
-        5_000,
+        /^HTTP[^]*\n$/,
       );
       expect(text).toMatch(/^HTTP\/1\.1 504 /);
       expect((await a.observed('slow')).served).toBe(0);

@@ -6,7 +6,7 @@ import type { Clock } from '../std/clock.ts';
 import type { ChannelCredentials } from './certificate.ts';
 import { channelKey, channelOptions } from './peer-channel.ts';
 import { bodyOf, Call, keep, keptBytes } from './call.ts';
-import { forwardable } from './headers.ts';
+import { forwardable, namesOneHost } from './headers.ts';
 import type { Plane } from './plane.ts';
 import { refuse } from './refusals.ts';
 import { parseTarget, type Target } from './target.ts';
@@ -25,6 +25,9 @@ export type ListenerNeeds = {
 /** Connections at one listener; more are closed at once. */
 const maxConnections = 20_000;
 
+/** How long the rest of a body is read after the answer. */
+const lingerMs = 5_000;
+
 const settings = ({ maxHeaderBytes }: ListenerNeeds) =>
   ({
     maxHeaderSize: maxHeaderBytes,
@@ -39,6 +42,10 @@ const settings = ({ maxHeaderBytes }: ListenerNeeds) =>
 export const publicListener = (needs: ListenerNeeds): Server => {
   const handle = (request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void => {
     const url = request.url ?? '/';
+    if (!namesOneHost(request.rawHeaders)) {
+      response.writeHead(400, { 'content-type': 'text/plain; charset=utf-8', connection: 'close' });
+      return void response.end('A request names one host.\n');
+    }
     if (request.headers['dfaas-node-id'] !== undefined) {
       return refuse(response, refusalFor(needs, 'not-a-peer', 403, request));
     }
@@ -117,6 +124,7 @@ const begin = (needs: ListenerNeeds, arrival: Arrival): void => {
   const enter = (): void => (from === undefined ? plane.enter(call) : plane.receive(call, from));
 
   const { body } = call;
+  if (body.kind === 'stream') linger(request, response);
   if (needs.maxBodyBytes > 0 && body.kind === 'stream' && !boundBody(needs.maxBodyBytes, call)) return;
   plane.begin(call);
   const short = body.kind === 'stream' && body.length !== undefined && body.length <= keptBytes;
@@ -125,6 +133,19 @@ const begin = (needs: ListenerNeeds, arrival: Arrival): void => {
     if (bytes === undefined || call.ended) return;
     call.body = { kind: 'kept', bytes };
     enter();
+  });
+};
+
+/**
+ * A client that is answered before it has sent its whole body may send the rest, so that it finds its answer and keeps
+ * its connection, but not for ever.
+ */
+const linger = (request: IncomingMessage, response: ServerResponse): void => {
+  response.once('close', () => {
+    if (request.complete || request.socket.destroyed) return;
+    const timer = setTimeout(() => request.socket.destroy(), lingerMs);
+    request.once('close', () => clearTimeout(timer));
+    request.resume();
   });
 };
 

@@ -9,7 +9,7 @@ export type ReplicaEvents = {
   /** False asks for a pause; call `resume` to go on. */
   data(chunk: Buffer, resume: () => void): boolean;
   end(): void;
-  /** `sent` tells whether the replica may have seen any of the request. */
+  /** `sent` is false only where the replica cannot be reached and has seen nothing: another may be asked. */
   fail(error: Error, sent: boolean): void;
 };
 
@@ -108,6 +108,10 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
-    this.#events.fail(error, this.#controller !== undefined);
+    this.#events.fail(error, this.#controller !== undefined || !isUnreachable(error));
   }
 }
+
+/** What the client itself objects to, such as a header that cannot be sent, is no fault of the replica. */
+const isUnreachable = (error: Error & { readonly code?: unknown }): boolean =>
+  error.code !== 'UND_ERR_INVALID_ARG' && error.code !== 'UND_ERR_NOT_SUPPORTED';

@@ -6,9 +6,9 @@ import type { NamespacesService } from './needs.ts';
 /** What the names in a call mean. */
 export type Names = {
   /** The namespace that a call means: the body's word comes before the query's; neither means the default one. `invalid`. */
-  namespaceOf(inBody: string | null | undefined, inQuery: string | null): string;
+  readonly namespaceOf: (inBody: string | null | undefined, inQuery: string | null) => string;
   /** `NAME` or `NAME.NAMESPACE`, split at the last dot; a namespace in the name comes before all others. `invalid`. */
-  refOf(text: string, inBody: string | null | undefined, inQuery: string | null): FunctionRef;
+  readonly refOf: (text: string, inBody: string | null | undefined, inQuery: string | null) => FunctionRef;
 };
 
 export const createNames = (namespaces: Pick<NamespacesService, 'has'>): Names => {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { request } from 'node:http';
 import type { IncomingHttpHeaders } from 'node:http';
@@ -142,7 +143,7 @@ const hostOf = (
       .filter(({ instance }) => replica === undefined || instance === replica);
     yield* tail > 0 ? lines.slice(-tail) : lines;
     while (follow && !signal.aborted) {
-      await new Promise((resolve) => void signal.addEventListener('abort', resolve, { once: true }));
+      await once(signal, 'abort');
     }
   },
 });

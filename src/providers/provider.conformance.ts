@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { codeOf } from '../domain/errors.ts';
 import type { FunctionRef } from '../domain/function.ts';
 import type { ReplicaPlan } from '../routing/plan.ts';
-import type { FunctionProvider, FunctionSpec } from './provider.ts';
+import type { FunctionProvider, FunctionSpec, LogOptions, ReplicaLine } from './provider.ts';
 
 /** What a function of the suite does. */
 export type Behaviour =
@@ -25,6 +25,8 @@ export type ProviderHarness = {
     behaviour: Behaviour,
     env?: Readonly<Record<string, string>>,
   ): Promise<FunctionSpec>;
+  /** For a provider with `logs`: a function that writes `text` as a line for every call, and answers. */
+  says?(ref: FunctionRef, revision: string, text: string): Promise<FunctionSpec>;
   /** Ends a replica without warning. */
   crash(replica: ReplicaPlan): Promise<void>;
   /** Ends everything it opened. */
@@ -216,6 +218,39 @@ export const providerConformance = (name: string, open: () => Promise<ProviderHa
       expect(provider.resolve(ref)).toHaveLength(1);
     });
 
+    it('gives out what replicas wrote, where it keeps that', async () => {
+      if (provider.logs === undefined || harness.says === undefined) {
+        expect(provider.logs).toBe(harness.says);
+        return;
+      }
+      const ended = new AbortController();
+      const none = await collect(provider.logs(ref, { signal: ended.signal }));
+      expect(none).toEqual([]);
+      await provider.deploy(await harness.says(ref, '1', 'a word'), 1);
+      const replica = one(provider, ref);
+      const following = provider.logs(ref, { follow: true, signal: ended.signal })[Symbol.asyncIterator]();
+      const next = nextLine(following, 'a word');
+      const before = Date.now();
+      await call(replica);
+      const heard = await next;
+      expect(heard.instance).toBe(replica.id);
+      expect(Math.abs(Date.parse(heard.timestamp) - before)).toBeLessThan(60_000);
+      expect(heard.timestamp).toMatch(/Z$/);
+      const rest = following.next();
+      ended.abort();
+      expect(await rest).toMatchObject({ done: true });
+      const options = { signal: new AbortController().signal };
+      const logs = (asked: LogOptions): AsyncIterable<ReplicaLine> => provider.logs!(ref, asked);
+      const texts = async (more: Partial<LogOptions>): Promise<readonly string[]> =>
+        (await collect(logs({ ...options, ...more }))).map(({ text }) => text);
+      expect(await texts({ instance: replica.id })).toContain('a word');
+      expect(await texts({ instance: 'another' })).toEqual([]);
+      expect(await texts({ tail: 1 })).toHaveLength(1);
+      expect(await texts({ since: Date.now() + 3_600_000 })).toEqual([]);
+      await provider.scale(ref, 0);
+      expect(await texts({})).toContain('a word');
+    });
+
     it('tells listeners until they have heard enough', async () => {
       const heard: FunctionRef[] = [];
       const end = provider.onChange((changed) => heard.push(changed));
@@ -253,6 +288,20 @@ const changed = async (
   });
   await promise;
   end();
+};
+
+const collect = async (lines: AsyncIterable<ReplicaLine>): Promise<readonly ReplicaLine[]> => {
+  const collected: ReplicaLine[] = [];
+  for await (const line of lines) collected.push(line);
+  return collected;
+};
+
+const nextLine = async (lines: AsyncIterator<ReplicaLine>, text: string): Promise<ReplicaLine> => {
+  for (;;) {
+    const next = await lines.next();
+    if (next.done === true) throw new Error(`the log ended without "${text}"`);
+    if (next.value.text === text) return next.value;
+  }
 };
 
 /** A call whose answer has begun to arrive. */

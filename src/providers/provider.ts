@@ -44,7 +44,7 @@ export interface FunctionProvider {
 }
 
 export type LogOptions = {
-  /** Only so many of the newest lines of what is there already; 0 or absent = all. */
+  /** Only so many of the newest lines of what is there already; 0 or absent = all that are kept, or the newest 10 000. */
   readonly tail?: number;
   /** Only lines that are not older; milliseconds since the epoch. */
   readonly since?: number;

@@ -3,9 +3,7 @@ import type { Log } from '../telemetry/log.ts';
 import { notFound } from './check-item.ts';
 import type { Entry, QueueIndex } from './queue-index.ts';
 import type { DeadLetter, DeadLetters, QueueLimits } from './queue.ts';
-import type { ItemStorage, NewStored } from './stored-queue.ts';
-
-export type Dead = Omit<DeadLetter, 'id'> & { readonly id: number };
+import type { Dead, ItemStorage, NewStored } from './item-storage.ts';
 
 type Needs = { readonly clock: Pick<Clock, 'now' | 'monotonic'>; readonly log: Log };
 

@@ -4,6 +4,8 @@
  * (one item is longer than the queue allows), `unavailable` (full, or the disk or the server does not answer), `invalid`.
  */
 export interface Queue {
+  /** As they hold: what was configured, or less where the server allows less. */
+  readonly limits: QueueLimits;
   /** Resolves when the item is on the disk: from then on it is done, buried or cancelled, whatever crashes. */
   add(item: QueueItem): Promise<void>;
   /** The next item of the lane, leased; undefined when none is due. */

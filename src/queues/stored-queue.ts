@@ -1,7 +1,8 @@
 import type { Clock } from '../std/clock.ts';
 import type { Log } from '../telemetry/log.ts';
 import { checkItem, sizeOf } from './check-item.ts';
-import { DeadShelf, type Dead } from './dead-shelf.ts';
+import { DeadShelf } from './dead-shelf.ts';
+import type { ItemStorage, NewStored, StoredItems } from './item-storage.ts';
 import { QueueIndex, type Entry } from './queue-index.ts';
 import { laneStats } from './lane-stats.ts';
 import {
@@ -16,39 +17,13 @@ import {
   type Taken,
 } from './queue.ts';
 
-/** Where a queue of one process keeps its items. Every method resolves when it is durable; each call is one step, all or nothing. */
-export interface ItemStorage {
-  load(): Promise<StoredItems>;
-  insert(items: readonly NewStored[]): Promise<void>;
-  /** Notes the attempt and gives the content. */
-  attempt(id: number, attempt: number): Promise<Content>;
-  delay(id: number, untilMs: number): Promise<void>;
-  /** `added` is inserted in the same step. */
-  remove(ids: readonly number[], added?: NewStored): Promise<void>;
-  /** Also removes `dropped`. */
-  bury(dead: Dead, dropped: readonly number[], added?: NewStored): Promise<void>;
-  replay(id: number, atMs: number): Promise<void>;
-  close(): Promise<void>;
-}
-
-export type StoredItems = {
-  /** In the order of their ids. `dueAtMs` is since the epoch. */
-  readonly items: readonly (Omit<Entry, 'state' | 'untilMs'> & { readonly dueAtMs: number })[];
-  readonly dead: readonly Dead[];
-  /** The largest id ever given. */
-  readonly lastId: number;
-};
-
-export type NewStored = { readonly id: number; readonly addedAtMs: number; readonly item: QueueItem };
-export type Content = Pick<QueueItem, 'meta' | 'body'>;
-
 export type StoredQueueNeeds = { readonly clock: Pick<Clock, 'now' | 'monotonic'>; readonly log: Log };
 
 /** A queue that one process owns: an index in memory decides, a storage keeps. Leases end with the process. */
 export class StoredQueue implements Queue {
   readonly dead: DeadShelf;
   readonly #needs: StoredQueueNeeds;
-  readonly #limits: QueueLimits;
+  readonly limits: QueueLimits;
   readonly #storage: ItemStorage;
   readonly #index: QueueIndex;
   readonly #wakes = new Set<() => void>();
@@ -60,7 +35,7 @@ export class StoredQueue implements Queue {
 
   private constructor(storage: ItemStorage, stored: StoredItems, limits: QueueLimits, needs: StoredQueueNeeds) {
     this.#needs = needs;
-    this.#limits = limits;
+    this.limits = limits;
     this.#storage = storage;
     this.#index = new QueueIndex(limits);
     this.#lastId = stored.lastId;
@@ -75,7 +50,7 @@ export class StoredQueue implements Queue {
   }
 
   async add(item: QueueItem): Promise<void> {
-    checkItem(item, this.#limits.itemBytes);
+    checkItem(item, this.limits.itemBytes);
     const added = this.#numbered(item);
     const bytes = sizeOf(item);
     this.#index.reserve(bytes);
@@ -89,7 +64,7 @@ export class StoredQueue implements Queue {
   }
 
   async take(lane: string): Promise<Taken | undefined> {
-    const entry = this.#index.take(lane, this.#monotonic(), this.#limits.leaseMs);
+    const entry = this.#index.take(lane, this.#monotonic(), this.limits.leaseMs);
     if (entry === undefined) return undefined;
     const { attempt } = entry;
     try {
@@ -137,7 +112,7 @@ export class StoredQueue implements Queue {
       attempt,
       ageMs: Math.max(0, this.#needs.clock.now() - entry.addedAtMs),
       extend: async () => {
-        if (mine()) this.#index.move(entry, 'taken', this.#monotonic() + this.#limits.leaseMs);
+        if (mine()) this.#index.move(entry, 'taken', this.#monotonic() + this.limits.leaseMs);
       },
       done: (followUp) => this.#done(entry, followUp),
       retryLater: async (delayMs) => {
@@ -173,7 +148,7 @@ export class StoredQueue implements Queue {
 
   #followUp(item: QueueItem | undefined): NewStored | undefined {
     if (item === undefined) return undefined;
-    checkItem(item, this.#limits.itemBytes);
+    checkItem(item, this.limits.itemBytes);
     return this.#numbered(item);
   }
 

@@ -2,6 +2,7 @@ import { basename } from 'node:path';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { readPidFile } from '../../std/pid-file.ts';
+import { signalProcess } from '../../std/signal-process.ts';
 import { isAlive } from '../../std/process-identity.ts';
 import { addGlobals, globalsOf } from '../globals.ts';
 import { endNode, nodeFolders, runsNode } from '../sweep.ts';
@@ -27,7 +28,7 @@ const down = async (_flags: object, command: Command): Promise<void> => {
   const running = nodeFolders(data).filter(runsNode);
   const up = readPidFile(join(data, 'up.pid'));
   if (up !== undefined) {
-    process.kill(up.pid, 'SIGTERM');
+    signalProcess(up, 'SIGTERM');
     const giveUpAt = performance.now() + upGraceMs;
     while (isAlive(up) && performance.now() < giveUpAt) await pause(50);
   }

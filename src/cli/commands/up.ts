@@ -1,5 +1,5 @@
 import { mkdirSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { InvalidArgumentError, type Command } from 'commander';
 import { SkeinError } from '../../domain/errors.ts';
@@ -14,7 +14,7 @@ import { liveTable, perSecond, type Sample } from '../live-table.ts';
 import { checkPorts, LocalFederation, portsFrom, urlOf, type FederationPlan } from '../run-federation.ts';
 import { adminPasswordFile, federationKeyFile, newPassword } from '../run-node.ts';
 import { buildSamples, deploySamples } from '../samples.ts';
-import { endNode, nodeFolders } from '../sweep.ts';
+import { endNode, nodeFolders, runsNode } from '../sweep.ts';
 import { UsageError } from '../usage-error.ts';
 
 const details = `
@@ -67,14 +67,16 @@ const up = async (flags: UpFlags, command: Command): Promise<void> => {
       `a federation runs already in ${data} (pid ${other.pid}): \`skein down\` stops it`,
     );
   }
+  const say = (line: string): void => {
+    if (!globals.quiet) console.log(line);
+  };
   // What a crash left behind would hold the ports.
+  const left = nodeFolders(data).filter(runsNode);
+  if (left.length > 0) say(`ending what an earlier run left: ${left.map((folder) => basename(folder)).join(', ')}`);
   await Promise.all(nodeFolders(data).map(endNode));
   await checkPorts(plan.nodes);
   writePidFile(upFile, process.pid);
 
-  const say = (line: string): void => {
-    if (!globals.quiet) console.log(line);
-  };
   const federation = new LocalFederation(plan, say);
   const stopped = stopOnSignal(federation, say);
   try {
@@ -85,8 +87,9 @@ const up = async (flags: UpFlags, command: Command): Promise<void> => {
     ]);
     if (!stopped.now()) {
       const gateway = urlOf(plan.nodes[0]!);
-      const names = await deploySamples(built.samples, createClient({ ...globals, data, gateway }));
-      await built.dispose();
+      const names = await deploySamples(built.samples, createClient({ ...globals, data, gateway })).finally(() =>
+        built.dispose(),
+      );
       if (!globals.quiet) console.log(welcome(plan, names));
       await show(plan, stopped, say);
     }

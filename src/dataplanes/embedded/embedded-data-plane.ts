@@ -6,8 +6,10 @@ import { fileURLToPath } from 'node:url';
 import { SkeinError, messageOf } from '../../domain/errors.ts';
 import type { Plan, TcpAddress } from '../../routing/plan.ts';
 import type { Clock } from '../../std/clock.ts';
+import { boundFile } from '../../std/bounded-file.ts';
 import { readPidFile, removePidFile, writePidFile } from '../../std/pid-file.ts';
 import { isAlive } from '../../std/process-identity.ts';
+import { signalProcess } from '../../std/signal-process.ts';
 import type { Log } from '../../telemetry/log.ts';
 import type { DataPlane, Demand, Observation, PeerHint } from '../data-plane.ts';
 import { ControlLink } from './control-link.ts';
@@ -25,6 +27,9 @@ export type EmbeddedDataPlaneNeeds = {
 
 const startMs = 15_000;
 const helloMs = 2_000;
+const boundLogMs = 10_000;
+/** Of `plane.log`; one before it is kept beside it. */
+const maxLogBytes = 4 * 1024 * 1024;
 const pollMs = 15;
 /** A process that fails again and again is started at most this often. */
 const restartMs = 500;
@@ -36,17 +41,31 @@ export class EmbeddedDataPlane implements DataPlane {
   #link: ControlLink | undefined;
   #plan: Plan | undefined;
   #ended = false;
+  #adopted = false;
+  #stopBounding: (() => void) | undefined;
+  #restarting: Promise<void> | undefined;
 
   constructor(needs: EmbeddedDataPlaneNeeds) {
     this.#needs = needs;
   }
 
+  /** Whether the process was there before `start`. */
+  get adopted(): boolean {
+    return this.#adopted;
+  }
+
   async start(): Promise<void> {
+    this.#stopBounding ??= this.#needs.clock.every(boundLogMs, () => {
+      boundFile(this.#logFile, maxLogBytes).catch((error: unknown) =>
+        this.#needs.log.warn({ problem: messageOf(error) }, 'the log of the data plane could not be bounded'),
+      );
+    });
     const running = readPidFile(this.#pidFile);
     const unchanged = await this.#sameSettings();
     if (running !== undefined && unchanged) {
       try {
         this.#watch(await this.#open());
+        this.#adopted = true;
         this.#needs.log.info({ pid: running.pid }, 'data plane adopted');
         return;
       } catch (error) {
@@ -59,11 +78,15 @@ export class EmbeddedDataPlane implements DataPlane {
 
   async stop(drainMs: number): Promise<void> {
     this.#ended = true;
+    // One that is being started would outlive the order to stop.
+    await this.#restarting;
     const running = readPidFile(this.#pidFile);
+    this.#stopBounding?.();
+    if (this.#link === undefined && running !== undefined) signalProcess(running, 'SIGTERM');
     this.#link?.stop(drainMs);
     const end = this.#needs.clock.monotonic() + drainMs + 2_000;
     while (running !== undefined && isAlive(running)) {
-      if (this.#needs.clock.monotonic() > end) process.kill(running.pid, 'SIGKILL');
+      if (this.#needs.clock.monotonic() > end) signalProcess(running, 'SIGKILL');
       await this.#pause(pollMs);
     }
     removePidFile(this.#pidFile);
@@ -72,6 +95,8 @@ export class EmbeddedDataPlane implements DataPlane {
 
   async release(): Promise<void> {
     this.#ended = true;
+    this.#stopBounding?.();
+    await this.#restarting;
     this.#link?.close();
     await this.#link?.closed;
   }
@@ -153,6 +178,8 @@ export class EmbeddedDataPlane implements DataPlane {
       env: environment(),
     });
     closeSync(output);
+    // A program that cannot be run is told by its missing pid below.
+    child.once('error', () => undefined);
     child.unref();
     if (child.pid === undefined) throw new SkeinError('internal', `the data plane cannot be started: ${main}`);
     writePidFile(this.#pidFile, child.pid);
@@ -171,31 +198,36 @@ export class EmbeddedDataPlane implements DataPlane {
     }
   }
 
-  /** A data plane that ends without being asked is started again, with the plan it had. */
   #watch(link: ControlLink): void {
     this.#link = link;
-    void link.closed.then(async () => {
+    void link.closed.then(() => {
       this.#link = undefined;
-      while (!this.#ended) {
-        this.#needs.log.warn({}, 'the data plane is gone; starting it again');
-        try {
-          await this.start();
-          if (this.#plan !== undefined) await this.apply(this.#plan);
-          return;
-        } catch (error) {
-          this.#needs.log.error({ error: messageOf(error) }, 'the data plane does not start');
-          await this.#pause(restartMs);
-        }
-      }
+      if (!this.#ended) this.#restarting = this.#restart();
     });
+  }
+
+  /** A data plane that ends without being asked is started again, with the plan it had. */
+  async #restart(): Promise<void> {
+    while (!this.#ended) {
+      this.#needs.log.warn({}, 'the data plane is gone; starting it again');
+      try {
+        await this.start();
+        if (this.#plan !== undefined) await this.apply(this.#plan);
+        return;
+      } catch (error) {
+        this.#needs.log.error({ error: messageOf(error) }, 'the data plane does not start');
+        await this.#pause(restartMs);
+      }
+    }
   }
 
   async #end(pid: number): Promise<void> {
     const identity = readPidFile(this.#pidFile);
-    process.kill(pid, 'SIGTERM');
+    if (identity?.pid !== pid) return;
+    signalProcess(identity, 'SIGTERM');
     const end = this.#needs.clock.monotonic() + startMs;
-    while (identity !== undefined && isAlive(identity)) {
-      if (this.#needs.clock.monotonic() > end) process.kill(pid, 'SIGKILL');
+    while (isAlive(identity)) {
+      if (this.#needs.clock.monotonic() > end) signalProcess(identity, 'SIGKILL');
       await this.#pause(pollMs);
     }
   }

@@ -106,18 +106,25 @@ const obey = async (command: Command, agent: Socket): Promise<void> => {
   }
 };
 
+const heard = async (line: string, agent: Socket): Promise<void> => {
+  let command: Command | undefined;
+  try {
+    command = JSON.parse(line) as Command;
+    await obey(command, agent);
+  } catch (error) {
+    log.error({ error: messageOf(error) }, 'a command of the agent failed');
+    if (command !== undefined && 'id' in command) {
+      answer(agent, { kind: 'failed', id: command.id, message: messageOf(error) });
+    }
+  }
+};
+
 const control = createSocketServer((agent) => {
   agents.add(agent);
   agent.on('error', () => agent.destroy());
   agent.once('close', () => agents.delete(agent));
   answer(agent, { kind: 'hello', pid: process.pid, gatewayPort, peerPort });
-  readLines(agent, (line) => {
-    const command = JSON.parse(line) as Command;
-    obey(command, agent).catch((error: unknown) => {
-      log.error({ error: messageOf(error) }, 'a command of the agent failed');
-      if ('id' in command) answer(agent, { kind: 'failed', id: command.id, message: messageOf(error) });
-    });
-  });
+  readLines(agent, (line) => void heard(line, agent));
 });
 
 let stopping = false;

@@ -37,8 +37,8 @@ export const moveTimes = async (log: string, to: string, cutBytes: number, nowMs
   await rename(fresh, timesFile(log));
 };
 
-/** The time of what begins at `byte`: of the first mark past it, else of the last one. */
-export const timeAt = (marks: readonly TimeMark[], byte: number): number | undefined => {
+/** The time of what begins at `byte`: of the first mark past it, else `elseMs`. */
+export const timeAt = (marks: readonly TimeMark[], byte: number, elseMs: number): number => {
   let low = 0;
   let high = marks.length;
   while (low < high) {
@@ -46,5 +46,5 @@ export const timeAt = (marks: readonly TimeMark[], byte: number): number | undef
     if ((marks[middle] as TimeMark).bytes > byte) high = middle;
     else low = middle + 1;
   }
-  return (marks[low] ?? marks.at(-1))?.atMs;
+  return marks[low]?.atMs ?? elseMs;
 };

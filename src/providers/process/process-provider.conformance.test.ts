@@ -61,6 +61,20 @@ const asClassic = (behaviour: Behaviour): Files => {
   }
 };
 
+/** A function of each mode that writes a line for each call. */
+const speakers: Readonly<Record<string, (text: string) => Files>> = {
+  node: (text) => nodeBundle(`export default () => { console.log('${text}'); return new Response(); }`),
+  http: (text) =>
+    httpBundle(`import { createServer } from 'node:http';
+      createServer((_, response) => { console.log('${text}'); response.end(); }).listen(process.env.PORT);`),
+  classic: (text) =>
+    classicBundle(
+      './run.sh',
+      { 'run.sh': `#!/bin/sh\necho ${text} >&2\n` },
+      { mode: 'streaming', prefix_logs: 'false' },
+    ),
+};
+
 const modes: readonly (readonly [string, (behaviour: Behaviour) => Files, Lacks?])[] = [
   ['node mode', asNode],
   ['http mode on a socket', asHttp('unix')],
@@ -76,6 +90,8 @@ for (const [mode, files, lacks] of modes) {
       return {
         provider: bench.provider,
         spec: async (ref, revision, behaviour, env) => bench.spec(ref, revision, files(behaviour), env),
+        says: async (ref, revision, text) =>
+          bench.spec(ref, revision, (speakers[mode.split(' ')[0] ?? ''] as (text: string) => Files)(text)),
         crash: async ({ id }) => {
           const crashed = bench.provider.replicas().find((replica) => replica.id === id);
           if (crashed !== undefined) process.kill(crashed.pid, 'SIGKILL');

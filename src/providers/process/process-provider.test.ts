@@ -8,7 +8,7 @@ import type { ReplicaPlan } from '../../routing/plan.ts';
 import type { ProcessProvider } from './process-provider.ts';
 import { sweepProcesses } from './sweep.ts';
 import { accepts } from './wait.ts';
-import { call, eventually, httpBundle, makeProvider, nodeBundle, type Bench } from './provider.testing.ts';
+import { call, collect, eventually, httpBundle, makeProvider, nodeBundle, type Bench } from './provider.testing.ts';
 
 const ref: FunctionRef = { name: 'fn', namespace: 'openfaas-fn' };
 
@@ -197,6 +197,13 @@ describe('the pool', () => {
   });
 });
 
+/** A program that answers with what an expression gives; on other paths than `well` with a 503. */
+const answersCode = (expression: string, well?: string): string => `import { createServer } from 'node:http';
+  createServer((request, response) => {
+    response.statusCode = ${well === undefined ? 'true' : `request.url === '${well}'`} ? 200 : 503;
+    response.end(String(${expression}));
+  }).listen(process.env.PORT);`;
+
 describe('http mode', () => {
   beforeEach(() => open({ readyTimeoutMs: 3000 }));
 
@@ -217,6 +224,37 @@ describe('http mode', () => {
       code: 'unavailable',
       message: expect.stringMatching(/accepted no connection .* within 3000 ms.*waiting for nothing/) as string,
     });
+  });
+
+  it('runs what the deployment names as fprocess instead of its own command', async () => {
+    const files = { ...httpBundle('throw new Error("not this one")'), 'other.mjs': answersCode('process.argv[2]') };
+    const spec = await bench.spec(ref, '1', files);
+    const deployment = { ...spec.deployment, envProcess: 'node other.mjs argument' };
+    await provider.deploy({ ...spec, deployment }, 1);
+    expect((await call(one())).text).toBe('argument');
+  });
+
+  it('asks the path that ready_path names', async () => {
+    const spec = await bench.spec(ref, '1', httpBundle(answersCode('request.url', '/up')), { ready_path: '/up' });
+    await provider.deploy(spec, 1);
+    expect((await call(one(), { path: '/x' })).status).toBe(503);
+    const wrong = await bench.spec({ ...ref, name: 'wrong' }, '1', httpBundle(answersCode('1', '/up')), {
+      ready_path: '/',
+    });
+    await expect(provider.deploy(wrong, 1)).rejects.toThrow(/did not answer GET [/] with 200/);
+  });
+
+  it('tells of a line when it came, whatever time the line tells', async () => {
+    const code = `import { createServer } from 'node:http';
+      createServer((_, response) => { console.log('2001-02-03T04:05:06Z mine'); response.end(); }).listen(process.env.PORT);`;
+    await provider.deploy(await bench.spec(ref, '1', httpBundle(code)), 1);
+    const before = Date.now();
+    await call(one());
+    await provider.scale(ref, 0);
+    const [line] = await collect(provider.logs(ref, { signal: new AbortController().signal }));
+    expect(line?.text).toBe('2001-02-03T04:05:06Z mine');
+    expect(Date.parse(line?.timestamp ?? '')).toBeGreaterThanOrEqual(before - 1);
+    expect(Date.parse(line?.timestamp ?? '')).toBeLessThanOrEqual(Date.now());
   });
 
   it('runs scripts of the bundle, and ends their children with them', async () => {
@@ -360,5 +398,50 @@ it('replaces a replica that no longer accepts connections', async () => {
   await eventually(async () => {
     await provider.checkHealth();
     return one() !== undefined && one()?.id !== first?.id;
+  });
+});
+
+describe('a replica that tells how it is', () => {
+  const moody = `import { createServer } from 'node:http';
+    let mood = 'well';
+    createServer((request, response) => {
+      if (request.url === '/ready') {
+        if (mood === 'silent') return;
+        response.statusCode = mood === 'well' ? 200 : 503;
+        return response.end();
+      }
+      mood = request.url.slice(1);
+      response.end(String(process.pid));
+    }).listen(process.env.PORT);`;
+
+  const begin = async (timeoutMs: number): Promise<ReplicaPlan> => {
+    await open({ timeoutMs: () => timeoutMs });
+    await provider.deploy(await bench.spec(ref, '1', httpBundle(moody, { ready: '/ready' })), 1);
+    const first = one();
+    if (first === undefined) throw new Error('it did not start');
+    return first;
+  };
+
+  it('gets no calls while it says that it is not ready', async () => {
+    const first = await begin(60_000);
+    await call(first, { path: '/unwell' });
+    await provider.checkHealth();
+    expect(provider.resolve(ref)).toEqual([]);
+    expect(await provider.list()).toMatchObject([{ replicas: 1, available: 0 }]);
+    await call(first, { path: '/well' });
+    await provider.checkHealth();
+    expect(provider.resolve(ref)).toEqual([first]);
+  });
+
+  it('is left alone while it may be busy with a call, and replaced when it hangs for longer', async () => {
+    const first = await begin(1500);
+    await call(first, { path: '/silent' });
+    await provider.checkHealth();
+    expect(provider.resolve(ref)).toEqual([first]);
+    await eventually(async () => {
+      await provider.checkHealth();
+      return one() !== undefined && one()?.id !== first.id;
+    });
+    expect((await call(one())).status).toBe(200);
   });
 });

@@ -6,12 +6,13 @@ import type { FunctionRef } from '../../domain/function.ts';
 import type { ReplicaPlan } from '../../routing/plan.ts';
 import type { Clock } from '../../std/clock.ts';
 import type { Log } from '../../telemetry/log.ts';
-import type { FunctionProvider, FunctionSpec, ProvidedFunction } from '../provider.ts';
+import type { FunctionProvider, FunctionSpec, LogOptions, ProvidedFunction, ReplicaLine } from '../provider.ts';
 import { checkRunnable, openBundle } from './check-runnable.ts';
 import { Fleet } from './fleet.ts';
 import { Folders } from './folders.ts';
 import type { Replica } from './replica.ts';
 import { Ledger } from './ledger.ts';
+import { readLogs } from './read-logs.ts';
 import { logFile } from './replica-logs.ts';
 import { prepareRuntime, type Runtime } from './runtime.ts';
 import { survivors } from './survivors.ts';
@@ -47,7 +48,7 @@ export type ReplicaInfo = {
   readonly ref: FunctionRef;
   readonly revision: string;
   readonly pid: number;
-  /** In node mode each line begins with its time; `PATH.1`, if there is one, holds what came before. */
+  /** In node and classic mode each line begins with its time; `PATH.1`, if there is one, holds what came before. */
   readonly logFile: string;
 };
 
@@ -55,10 +56,11 @@ type Deployed = { fleet: Fleet; next?: Fleet };
 
 const healthEveryMs = 5000;
 const logsEveryMs = 2000;
+const marksEveryMs = 250;
 
 /**
  * Runs functions as processes of this machine: no root, no containers. Node mode takes workers from a pool and confines them by Node's
- * permission model, which keeps honest code in its place; it is no wall against hostile code. Http mode confines nothing.
+ * permission model, which keeps honest code in its place; it is no wall against hostile code. Http and classic mode confine nothing.
  */
 export class ProcessProvider implements FunctionProvider {
   readonly kind = 'process';
@@ -100,6 +102,7 @@ export class ProcessProvider implements FunctionProvider {
     this.#timers = [
       clock.every(healthEveryMs, () => void this.checkHealth()),
       clock.every(logsEveryMs, () => void this.boundLogs()),
+      clock.every(marksEveryMs, () => void this.#each((fleet) => fleet.markLogs())),
     ];
   }
 
@@ -190,6 +193,14 @@ export class ProcessProvider implements FunctionProvider {
     return () => this.#listeners.delete(listener);
   }
 
+  /**
+   * The last replicas that ended count too. In http mode a line's time is when it was noticed, within a quarter of a second;
+   * elsewhere it is when it was written.
+   */
+  logs(ref: FunctionRef, options: LogOptions): AsyncIterable<ReplicaLine> {
+    return readLogs(this.logFolder(ref), options, this.#needs.clock);
+  }
+
   /** Workers that wait to become a function. */
   get idleWorkers(): number {
     return this.#pool.idle;
@@ -213,7 +224,10 @@ export class ProcessProvider implements FunctionProvider {
     return this.#folders.logs(ref);
   }
 
-  /** Replaces replicas that refused a connection twice in a row. Runs every 5 s by itself. */
+  /**
+   * Replaces replicas that refused a connection twice in a row, or were not well for as long as one invocation may take. Runs
+   * every 5 s by itself.
+   */
   async checkHealth(): Promise<void> {
     await this.#each((fleet) => fleet.checkHealth());
   }

@@ -112,6 +112,13 @@ export const call = async (
   return promise;
 };
 
+/** All that an iterator gives until it ends. */
+export const collect = async <Item>(items: AsyncIterable<Item>): Promise<readonly Item[]> => {
+  const collected: Item[] = [];
+  for await (const item of items) collected.push(item);
+  return collected;
+};
+
 /** For what the world outside gives no event: asks until it holds, for at most 15 s. */
 export const eventually = async (condition: () => boolean | Promise<boolean>): Promise<void> => {
   const end = Date.now() + 15_000;

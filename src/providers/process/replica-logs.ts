@@ -26,18 +26,21 @@ export const boundLog = async (path: string, nowMs: number): Promise<void> => {
     () => 0,
   );
   if (size <= fullBytes) return;
-  await moveTimes(path, earlierLog(path), await keepEnd(path, size), nowMs);
+  const copy = `${earlierLog(path)}.new`;
+  await moveTimes(path, earlierLog(path), await keepEnd(path, copy, size), nowMs);
   await truncate(path, 0);
+  // Last, so that whoever follows the log finds the one before it whole.
+  await rename(copy, earlierLog(path));
 };
 
 /** A log that ran far ahead keeps its end only. Returns how many bytes of it were left out. */
-const keepEnd = async (path: string, size: number): Promise<number> => {
+const keepEnd = async (path: string, to: string, size: number): Promise<number> => {
   if (size <= 2 * fullBytes) {
-    await copyFile(path, earlierLog(path));
+    await copyFile(path, to);
     return 0;
   }
   const file = await open(path, 'r');
-  const target = await open(earlierLog(path), 'w', 0o600);
+  const target = await open(to, 'w', 0o600);
   try {
     const end = Buffer.alloc(fullBytes);
     const { bytesRead } = await file.read(end, 0, fullBytes, size - fullBytes);

@@ -2,14 +2,8 @@ import { SkeinError } from '../../domain/errors.ts';
 import { SqliteError, type Database, type SqlRow, type Statement } from '../../std/sqlite.ts';
 import { sizeOf } from '../check-item.ts';
 import { defaultLimits, type Queue, type QueueLimits } from '../queue.ts';
-import {
-  StoredQueue,
-  type Content,
-  type ItemStorage,
-  type NewStored,
-  type StoredItems,
-  type StoredQueueNeeds,
-} from '../stored-queue.ts';
+import type { Content, ItemStorage, NewStored, StoredItems } from '../item-storage.ts';
+import { StoredQueue, type StoredQueueNeeds } from '../stored-queue.ts';
 
 /**
  * The queue's part of a node's schema, for `openDatabase`. Released migrations are never changed; new ones are added.

@@ -1,5 +1,6 @@
 import { defaultLimits, type Queue, type QueueItem, type QueueLimits } from '../queue.ts';
-import { StoredQueue, type ItemStorage, type StoredQueueNeeds } from '../stored-queue.ts';
+import type { ItemStorage } from '../item-storage.ts';
+import { StoredQueue, type StoredQueueNeeds } from '../stored-queue.ts';
 
 /** A queue that ends with its process: for tests, and for those who would rather lose calls than write them. */
 export const openMemoryQueue = (needs: StoredQueueNeeds, limits: Partial<QueueLimits> = {}): Promise<Queue> =>

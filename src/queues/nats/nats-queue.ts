@@ -11,8 +11,6 @@ import { OneAtATime } from '../../std/one-at-a-time.ts';
 import { checkItem } from '../check-item.ts';
 import {
   defaultLimits,
-  maxDelayMs,
-  maxWhy,
   type Cancelled,
   type LaneStats,
   type Queue,
@@ -23,10 +21,12 @@ import {
 } from '../queue.ts';
 import { deliveryOf, type Delivery } from './delivery.ts';
 import { find } from './find.ts';
-import { frame, unframe } from './frame.ts';
+import { frame } from './frame.ts';
+import { NatsLanes } from './nats-lanes.ts';
 import { NatsDeadLetters } from './nats-dead-letters.ts';
+import { natsTaken } from './nats-taken.ts';
 import { isMissing, isUnanswered, translated } from './refusals.ts';
-import { setUpLane, setUpStreams } from './streams.ts';
+import { setUpStreams } from './streams.ts';
 import { parseSubject, parseToken, subjectsOf, type Subjects } from './subjects.ts';
 
 export type NatsQueueConfig = {
@@ -48,9 +48,6 @@ const answerMs = 5_000;
 const takeMs = 1_000;
 /** Other nodes' leases and retries come due without a word to us. */
 const [pollBusyMs, pollIdleMs] = [1_000, 5_000];
-const lookForLostMs = 60_000;
-const knownLaneMs = 3_600_000;
-const maxKnownLanes = 10_000;
 const maxSameCall = 1_000;
 /** Envelope and protocol, beside meta and body. */
 const overhead = 4_096;
@@ -93,19 +90,15 @@ class NatsQueue implements Queue {
   readonly dead: NatsDeadLetters;
   readonly #connection: NatsConnection;
   readonly #needs: NatsQueueNeeds;
-  readonly #limits: QueueLimits;
+  readonly limits: QueueLimits;
   readonly #subjects: Subjects;
   readonly #manager: JetStreamManager;
+  readonly #lanes: NatsLanes;
   readonly #stream: JetStreamClient;
-  /** When each lane's consumer was last made sure of; monotonic. */
-  readonly #known = new Map<string, number>();
-  /** The lanes that there were when the server was last asked. */
-  #seen: ReadonlySet<string> = new Set();
   readonly #wakes = new Set<() => void>();
   /** What this node has taken, per lane. */
   readonly #held = new Map<string, number>();
   readonly #takes = new OneAtATime();
-  #lookedForLostMs = -Infinity;
 
   static async open(
     connection: NatsConnection,
@@ -128,33 +121,32 @@ class NatsQueue implements Queue {
   ) {
     this.#connection = connection;
     this.#needs = needs;
-    this.#limits = limits;
+    this.limits = limits;
     this.#subjects = subjects;
     this.#manager = manager;
+    this.#lanes = new NatsLanes(manager, subjects, limits, needs.clock);
     this.#stream = jetstream(connection, { timeout: answerMs });
     this.dead = new NatsDeadLetters(manager, subjects, (item) => this.#publish(item));
     connection.subscribe(subjects.wake, { callback: () => this.#wake() });
   }
 
   async add(item: QueueItem): Promise<void> {
-    checkItem(item, this.#limits.itemBytes);
+    checkItem(item, this.limits.itemBytes);
     await this.#publish(item);
   }
 
   async take(lane: string): Promise<Taken | undefined> {
-    if (!(await translated(this.#isThere(lane)))) return undefined;
+    if (!(await translated(this.#lanes.isThere(lane)))) return undefined;
     // Requests side by side may be kept waiting by the server, though it was told not to.
     const message = await this.#takes.run(() => this.#next(lane));
     const delivery = message === undefined ? undefined : deliveryOf(message);
     if (message === undefined || delivery === undefined) return undefined;
-    this.#hold(lane, 1);
     return this.#taken(message, delivery);
   }
 
   async ready(): Promise<Ready> {
-    const consumers = await translated(this.#consumers());
-    await this.#findLost(consumers);
-    this.#seen = new Set(consumers.map(({ name }) => parseToken(name)));
+    const consumers = await translated(this.#lanes.list());
+    await this.#lanes.findLost(consumers);
     const lanes = consumers
       .map(({ name, num_pending, num_ack_pending }) => ({ lane: parseToken(name), num_pending, num_ack_pending }))
       .filter((known) => known.num_pending > 0 || known.num_ack_pending > (this.#held.get(known.lane) ?? 0))
@@ -190,7 +182,7 @@ class NatsQueue implements Queue {
   }
 
   async #publish(item: QueueItem, messageId?: string): Promise<void> {
-    await translated(this.#makeSure(item.lane));
+    await translated(this.#lanes.makeSure(item.lane));
     const data = frame({ meta: item.meta }, item.body);
     const subject = this.#subjects.item(item.lane, item.callId);
     await translated(this.#stream.publish(subject, data, messageId === undefined ? {} : { msgID: messageId }));
@@ -211,46 +203,25 @@ class NatsQueue implements Queue {
   }
 
   #taken(message: Msg, delivery: Delivery): Taken {
-    const { lane, callId } = parseSubject(message.subject);
-    const { envelope, body } = unframe(message.data);
-    const item = { lane, callId, meta: envelope.meta, body };
-    const { attempt, addedAtMs, sequence } = delivery;
-    const key = `${this.#subjects.stream}/${sequence}`;
-    const tell = async (word: string): Promise<void> => {
-      await translated(this.#connection.request(message.reply as string, word, { timeout: answerMs }));
-    };
+    const { lane } = parseSubject(message.subject);
+    this.#hold(lane, 1);
     let held = true;
-    const settle = async (word: string): Promise<void> => {
-      if (held) this.#hold(lane, -1);
-      held = false;
-      await tell(word);
-    };
-    const follow = async (followUp: QueueItem | undefined): Promise<void> => {
-      if (followUp === undefined) return;
-      checkItem(followUp, this.#limits.itemBytes);
-      await this.#publish(followUp, `${key}/next`);
-    };
-    return {
-      item,
-      attempt,
-      ageMs: Math.max(0, this.#needs.clock.now() - addedAtMs),
-      extend: () => tell('+WPI'),
-      done: async (followUp) => {
-        await follow(followUp);
-        await settle('+ACK');
+    return natsTaken(message, delivery, {
+      stream: this.#subjects.stream,
+      itemBytes: this.limits.itemBytes,
+      nowMs: () => this.#needs.clock.now(),
+      tell: async (word) => {
+        await translated(this.#connection.request(message.reply as string, word, { timeout: answerMs }));
       },
-      retryLater: (delayMs) => {
-        const delay = Math.round(Math.min(maxDelayMs, Math.max(0, delayMs)) * 1_000_000);
-        return settle(delay === 0 ? '-NAK' : `-NAK ${JSON.stringify({ delay })}`);
+      add: (item, messageId) => this.#publish(item, messageId),
+      keepDead: async ({ callId }, data, messageId) => {
+        await translated(this.#stream.publish(this.#subjects.dead(lane, callId), data, { msgID: messageId }));
       },
-      bury: async (why, followUp) => {
-        const envelopeOfDead = { meta: item.meta, why: why.slice(0, maxWhy), attempts: attempt, addedAtMs };
-        const dead = this.#subjects.dead(lane, callId);
-        await translated(this.#stream.publish(dead, frame(envelopeOfDead, body), { msgID: `${key}/dead` }));
-        await follow(followUp);
-        await settle('+TERM');
+      letGo: () => {
+        if (held) this.#hold(lane, -1);
+        held = false;
       },
-    };
+    });
   }
 
   #hold(lane: string, by: number): void {
@@ -259,75 +230,22 @@ class NatsQueue implements Queue {
     else this.#held.delete(lane);
   }
 
-  async #makeSure(lane: string): Promise<void> {
-    const now = this.#needs.clock.monotonic();
-    const since = this.#known.get(lane);
-    if (since !== undefined && now - since < knownLaneMs) return;
-    await setUpLane(this.#manager, this.#subjects, lane, this.#limits);
-    if (this.#known.size >= maxKnownLanes) this.#known.clear();
-    this.#known.set(lane, now);
-  }
-
-  /** A lane that this node has not seen may be another's; asking the server for the next item of none would take long. */
-  async #isThere(lane: string): Promise<boolean> {
-    if (this.#known.has(lane) || this.#seen.has(lane)) return true;
-    try {
-      await this.#manager.consumers.info(this.#subjects.stream, this.#subjects.consumer(lane));
-      return true;
-    } catch (error) {
-      if (isMissing(error)) return false;
-      throw error;
-    }
-  }
-
-  async #consumers(): Promise<readonly ConsumerInfo[]> {
-    const consumers: ConsumerInfo[] = [];
-    for await (const info of this.#manager.consumers.list(this.#subjects.stream)) consumers.push(info);
-    return consumers;
-  }
-
-  /** Items that no consumer counts: theirs was forgotten by the server while nobody took from it. */
-  async #findLost(consumers: readonly ConsumerInfo[]): Promise<void> {
-    const now = this.#needs.clock.monotonic();
-    if (now - this.#lookedForLostMs < lookForLostMs) return;
-    this.#lookedForLostMs = now;
-    const options = { subjects_filter: this.#subjects.all };
-    const { state } = await translated(this.#manager.streams.info(this.#subjects.stream, options));
-    const counted = new Set(consumers.map(({ name }) => parseToken(name)));
-    const lost = new Set(Object.keys(state.subjects ?? {}).map((subject) => parseSubject(subject).lane));
-    for (const lane of lost) {
-      if (counted.has(lane)) continue;
-      await translated(setUpLane(this.#manager, this.#subjects, lane, this.#limits));
-      this.#wake();
-    }
-  }
-
   /** Removes a message that was never delivered. False when it was, if only just before it was removed. */
   async #remove(lane: string, sequence: number): Promise<boolean> {
-    if (await this.#wasDelivered(lane, sequence)) return false;
+    if (await this.#lanes.wasDelivered(lane, sequence)) return false;
     try {
       await this.#manager.streams.deleteMessage(this.#subjects.stream, sequence, false);
     } catch (error) {
       if (isMissing(error)) return false;
       throw error;
     }
-    return !(await this.#wasDelivered(lane, sequence));
-  }
-
-  async #wasDelivered(lane: string, sequence: number): Promise<boolean> {
-    try {
-      const info = await this.#manager.consumers.info(this.#subjects.stream, this.#subjects.consumer(lane));
-      return info.delivered.stream_seq >= sequence;
-    } catch (error) {
-      if (isMissing(error)) return false;
-      throw error;
-    }
+    return !(await this.#lanes.wasDelivered(lane, sequence));
   }
 
   async #stats(): Promise<readonly LaneStats[]> {
     const dead = await this.dead.counts();
     const stats = new Map<string, LaneStats>();
-    for (const { name, num_pending, num_ack_pending } of await this.#consumers()) {
+    for (const { name, num_pending, num_ack_pending } of await this.#lanes.list()) {
       const lane = parseToken(name);
       const oldestAgeMs = num_pending + num_ack_pending === 0 ? 0 : await this.#oldestAgeMs(lane);
       stats.set(lane, { lane, waiting: num_pending, running: num_ack_pending, dead: 0, oldestAgeMs });

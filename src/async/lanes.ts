@@ -1,0 +1,82 @@
+import type { FunctionKey } from '../domain/ids.ts';
+import type { Clock } from '../std/clock.ts';
+import { concurrencyOf, nextLane, type LaneView } from './next-lane.ts';
+import { functionOfLane, isCallbackLane } from './queued.ts';
+import { lanePauseMs } from './retry.ts';
+
+type Needs = {
+  readonly clock: Pick<Clock, 'monotonic'>;
+  labels(key: FunctionKey): Readonly<Record<string, string>> | undefined;
+};
+type Config = { readonly concurrency: number; readonly maxRunning: number };
+type Lane = { running: number; refusals: number; pausedUntilMs: number; turn: number };
+
+/** Lanes that we remember though nothing of theirs runs: their turn, and whether they were refused. */
+const maxRemembered = 10_000;
+
+/** What the worker knows of each lane. */
+export class Lanes {
+  readonly #needs: Needs;
+  readonly #config: Config;
+  readonly #lanes = new Map<string, Lane>();
+  readonly #running = { calls: 0, callbacks: 0 };
+  #turns = 0;
+
+  constructor(needs: Needs, config: Config) {
+    this.#needs = needs;
+    this.#config = config;
+  }
+
+  /** Which of `open` takes next. */
+  next(open: ReadonlySet<string>): string | undefined {
+    const views = [...open]
+      .filter((lane) => this.#running[kind(lane)] < this.#config.maxRunning)
+      .map((lane) => this.#view(lane));
+    return nextLane(views, this.#needs.clock.monotonic());
+  }
+
+  began(lane: string): void {
+    const known = this.#lanes.get(lane) ?? { running: 0, refusals: 0, pausedUntilMs: 0, turn: 0 };
+    this.#forgetSome();
+    this.#lanes.set(lane, known);
+    known.running++;
+    known.turn = ++this.#turns;
+    this.#running[kind(lane)]++;
+  }
+
+  /** There was nothing to take. */
+  released(lane: string): void {
+    this.#running[kind(lane)]--;
+    const known = this.#lanes.get(lane);
+    if (known !== undefined) known.running--;
+  }
+
+  /** `refused`: by the platform, so that the next would be as well. */
+  ended(lane: string, refused: boolean): void {
+    this.released(lane);
+    const known = this.#lanes.get(lane);
+    if (known === undefined) return;
+    known.refusals = refused ? known.refusals + 1 : 0;
+    known.pausedUntilMs = this.#needs.clock.monotonic() + lanePauseMs(known.refusals);
+  }
+
+  /** When the first of `open` that was left alone may be asked again. */
+  pauseEndsInMs(open: ReadonlySet<string>): number | undefined {
+    const now = this.#needs.clock.monotonic();
+    const ends = [...open].map((lane) => this.#lanes.get(lane)?.pausedUntilMs ?? 0).filter((end) => end > now);
+    return ends.length === 0 ? undefined : Math.min(...ends) - now;
+  }
+
+  #view(lane: string): LaneView {
+    const { running = 0, pausedUntilMs = 0, turn = 0 } = this.#lanes.get(lane) ?? {};
+    const labels = isCallbackLane(lane) ? undefined : this.#needs.labels(functionOfLane(lane));
+    return { lane, running, limit: concurrencyOf(labels, this.#config.concurrency), pausedUntilMs, turn };
+  }
+
+  #forgetSome(): void {
+    if (this.#lanes.size < maxRemembered) return;
+    for (const [lane, { running }] of this.#lanes) if (running === 0) this.#lanes.delete(lane);
+  }
+}
+
+const kind = (lane: string): 'calls' | 'callbacks' => (isCallbackLane(lane) ? 'callbacks' : 'calls');

@@ -1,0 +1,142 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { startTestNode, type TestNode } from '../gateway/node.fixture.ts';
+import { request } from 'node:http';
+import { runSkein, type Ran, type RunOptions } from './testing/run-skein.ts';
+
+/** The commands against a real gateway, behind a TCP port as the data plane puts it. */
+let node: TestNode;
+let server: Server;
+let gateway = '';
+let folder = '';
+
+beforeAll(async () => {
+  node = await startTestNode();
+  server = createServer((incoming, response) => {
+    const { method, url: path, headers } = incoming;
+    const passed = request({ socketPath: node.systemSocket, method, path, headers }, (answer) => {
+      response.writeHead(answer.statusCode ?? 502, answer.headers);
+      answer.pipe(response);
+    });
+    incoming.pipe(passed);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  gateway = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+});
+
+afterAll(async () => {
+  server.closeAllConnections();
+  await new Promise((resolve) => server.close(resolve));
+  await node.stop();
+});
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'skein-cli-'));
+  writeFileSync(join(folder, 'admin-password'), 'swordfish\n');
+});
+
+afterEach(() => rmSync(folder, { recursive: true }));
+
+const skein = (args: readonly string[], options: RunOptions = {}): Promise<Ran> =>
+  runSkein(args, { cwd: folder, ...options, env: { SKEIN_GATEWAY: gateway, SKEIN_DATA: folder } });
+
+describe('secret', () => {
+  test('takes the value from a file or from what is piped in, and shows names only', async () => {
+    writeFileSync(join(folder, 'key'), 'from the file');
+    expect(await skein(['secret', 'create', 'one', '--from-file', 'key'])).toEqual({
+      code: 0,
+      out: 'created secret one\n',
+      err: '',
+    });
+    expect((await skein(['secret', 'create', 'two', '--json'], { input: 'piped' })).out).toBe(
+      '{"name":"two","outcome":"created"}\n',
+    );
+    expect((await skein(['secret', 'list'])).out).toBe('one\ntwo\n');
+    expect(JSON.parse((await skein(['secret', 'list', '--json'])).out)).toMatchObject([
+      { name: 'one' },
+      { name: 'two' },
+    ]);
+    expect(await skein(['secret', 'update', 'two', '--quiet'], { input: 'new' })).toEqual({
+      code: 0,
+      out: '',
+      err: '',
+    });
+    expect((await skein(['secret', 'remove', 'one'])).out).toBe('removed secret one\n');
+    expect((await skein(['secret', 'list', '--quiet'])).out).toBe('two\n');
+  });
+
+  test('says what is wrong', async () => {
+    expect(await skein(['secret', 'create', 'x'], { input: '' })).toMatchObject({ code: 2 });
+    expect(await skein(['secret', 'create', 'x', '--from-file', 'absent'])).toMatchObject({ code: 2 });
+    expect(await skein(['secret', 'update', 'absent'], { input: 'x' })).toMatchObject({
+      code: 1,
+      err: 'skein: secret "absent" not found\n',
+    });
+    expect((await skein(['secret', 'create', 'a', '--from-literal', 'x'])).code).toBe(2);
+  });
+});
+
+test('namespace makes, shows, changes and removes', async () => {
+  expect((await skein(['namespace', 'create', 'team', '--annotation', 'owner=ada'])).out).toBe(
+    'created namespace team\n',
+  );
+  expect((await skein(['namespace', 'list'])).out).toBe('openfaas-fn\nteam\n');
+  expect((await skein(['namespace', 'describe', 'team'])).out).toBe(
+    'name         team\nlabels       openfaas=1\nannotations  owner=ada\n',
+  );
+  await skein(['namespace', 'update', 'team', '--label', 'a=b']);
+  expect(JSON.parse((await skein(['namespace', 'describe', 'team', '--json'])).out)).toEqual({
+    name: 'team',
+    labels: { a: 'b', openfaas: '1' },
+    annotations: {},
+  });
+  expect((await skein(['namespace', 'remove', 'team', '--json'])).out).toBe('{"name":"team","outcome":"removed"}\n');
+  expect(await skein(['namespace', 'remove', 'team'])).toMatchObject({
+    code: 1,
+    err: 'skein: namespace team not found\n',
+  });
+});
+
+test('logs prints lines for people and for programs', async () => {
+  const timestamp = new Date().toISOString();
+  node.written.set('figlet', [
+    { timestamp, instance: 'r1', text: 'one' },
+    { timestamp, instance: 'r1', text: 'two' },
+  ]);
+  expect(await skein(['logs', 'figlet', '--since', '1h'])).toEqual({
+    code: 0,
+    out: `${timestamp} node-1/r1 one\n${timestamp} node-1/r1 two\n`,
+    err: '',
+  });
+  const { out } = await skein(['logs', 'figlet', '--json', '--tail', '1']);
+  expect(JSON.parse(out)).toEqual({
+    name: 'figlet',
+    namespace: 'openfaas-fn',
+    instance: 'node-1/r1',
+    timestamp,
+    text: 'two',
+  });
+  expect(await skein(['logs', 'absent'])).toEqual({ code: 0, out: '', err: '' });
+  expect(await skein(['logs', 'figlet', '--since', 'yesterday'])).toMatchObject({ code: 2 });
+});
+
+test('scale sets the replicas of a function', async () => {
+  const deployment = { service: 'figlet', image: 'figlet:1' };
+  const value = { deployment, digest: `sha256:${'0'.repeat(64)}`, createdAt: '2026-01-01T00:00:00.000Z' };
+  await node.catalogue.put('function/openfaas-fn/figlet', value);
+  const counts = { placed: true, replicas: 1, availableReplicas: 1, invocationCount: 0 };
+  node.running.push({ name: 'figlet', namespace: 'openfaas-fn', ...counts });
+  expect((await skein(['scale', 'figlet', '4'])).out).toBe('scaled figlet to 4\n');
+  expect(node.running[0]?.replicas).toBe(4);
+  expect((await skein(['scale', 'figlet', '0', '--json'])).out).toBe('{"name":"figlet","replicas":0}\n');
+  expect(node.running[0]?.replicas).toBe(0);
+  expect(await skein(['scale', 'figlt', '1'])).toMatchObject({
+    code: 1,
+    err: expect.stringContaining('did you mean figlet?'),
+  });
+  expect(await skein(['scale', 'figlet', '-1'])).toMatchObject({ code: 2 });
+});

@@ -1,0 +1,119 @@
+import { appendFile, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { systemClock } from '../../std/clock.ts';
+import type { LogOptions, ReplicaLine } from '../provider.ts';
+import { markTimes } from './log-times.ts';
+import { readLogs } from './read-logs.ts';
+import { collect } from './provider.testing.ts';
+import { boundLog, logFile } from './replica-logs.ts';
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'skein-logs-'));
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+const at = (second: number): string => new Date(Date.UTC(2026, 0, 1, 0, 0, second)).toISOString();
+const write = (id: string, second: number, text: string): Promise<void> =>
+  appendFile(logFile(folder, id), `${at(second)} ${text}\n`);
+const read = (options: Partial<LogOptions> = {}): AsyncGenerator<ReplicaLine, void> =>
+  readLogs(folder, { signal: new AbortController().signal, ...options }, systemClock);
+const texts = async (options: Partial<LogOptions> = {}): Promise<readonly string[]> =>
+  (await collect(read(options))).map(({ text }) => text);
+
+it('merges the lines of all replicas by their time, and keeps the order of each', async () => {
+  await write('r1', 1, 'one');
+  await write('r1', 5, 'three');
+  await appendFile(logFile(folder, 'r1'), '    at a trace without a time\n');
+  await write('r2', 3, 'two');
+  await write('r2', 9, 'four');
+  expect(await collect(read())).toEqual([
+    { timestamp: at(1), instance: 'r1', text: 'one' },
+    { timestamp: at(3), instance: 'r2', text: 'two' },
+    { timestamp: at(5), instance: 'r1', text: 'three' },
+    { timestamp: at(5), instance: 'r1', text: '    at a trace without a time' },
+    { timestamp: at(9), instance: 'r2', text: 'four' },
+  ]);
+});
+
+it.each([
+  ['the newest lines', { tail: 2 }, ['b3', 'a4']],
+  ['all for 0', { tail: 0 }, ['a1', 'b2', 'b3', 'a4']],
+  ['what is not older', { since: Date.parse(at(3)) }, ['b3', 'a4']],
+  ['one replica', { instance: 'a' }, ['a1', 'a4']],
+  ['nothing of a replica that is not there', { instance: 'c' }, []],
+])('gives %s', async (_name, options, expected) => {
+  await write('a', 1, 'a1');
+  await write('b', 2, 'b2');
+  await write('b', 3, 'b3');
+  await write('a', 4, 'a4');
+  expect(await texts(options)).toEqual(expected);
+});
+
+it('gives nothing of a function that never ran', async () => {
+  expect(await collect(readLogs(join(folder, 'none'), { signal: new AbortController().signal }, systemClock))).toEqual(
+    [],
+  );
+});
+
+it('gives the newest ten thousand lines of a log that has more', async () => {
+  const lines = Array.from({ length: 30_000 }, (_, index) => `${at(1)} ${index}\n`);
+  await appendFile(logFile(folder, 'r1'), lines.join(''));
+  const found = await texts();
+  expect(found).toHaveLength(10_000);
+  expect([found[0], found.at(-1)]).toEqual(['20000', '29999']);
+});
+
+it('tells when lines were noticed that tell no time, also after their log was moved away', async () => {
+  const path = logFile(folder, 'r1');
+  const long = 'x'.repeat(600_000);
+  await markTimes(path, 0, 1000);
+  await appendFile(path, `${at(7)} is the program's own\n`);
+  await markTimes(path, 46, 2000);
+  await appendFile(path, `${long}\n`);
+  await markTimes(path, 700_000, 3000);
+  await boundLog(path, 4000);
+  await appendFile(path, 'after\n');
+  await markTimes(path, 6, 5000);
+  const lines = await collect(read());
+  expect(lines.map(({ timestamp, text }) => [Date.parse(timestamp), text.length])).toEqual([
+    [2000, `${at(7)} is the program's own`.length],
+    [3000, long.length],
+    [5000, 5],
+  ]);
+});
+
+it('follows through moves and new replicas, loses and repeats nothing, and ends when told', async () => {
+  const ended = new AbortController();
+  await write('r1', 1, 'past');
+  const followed: string[] = [];
+  let heard = (): void => {};
+  const following = (async () => {
+    for await (const { text } of read({ follow: true, signal: ended.signal })) {
+      followed.push(text.slice(0, 12));
+      heard();
+    }
+  })();
+  const until = async (count: number): Promise<void> => {
+    while (followed.length < count) await new Promise<void>((resolve) => (heard = resolve));
+  };
+  const expected = ['past'];
+  await until(1);
+  for (let round = 0; round < 4; round++) {
+    for (let line = 0; line < 60; line++) {
+      const text = `${round}.${line}`;
+      expected.push(text.padEnd(12, '-'));
+      await write('r1', round + 2, text.padEnd(10_000, '-'));
+    }
+    await until(expected.length);
+    await boundLog(logFile(folder, 'r1'), 0);
+  }
+  await write('r2', 20, 'another');
+  expected.push('another');
+  await until(expected.length);
+  expect(followed).toEqual(expected);
+  ended.abort();
+  await following;
+});
