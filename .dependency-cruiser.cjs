@@ -1,7 +1,7 @@
 /** Imports point one way: cli → features → interfaces → domain → std. Each rule says why it exists. */
-const interfaces = 'routing|strategies|providers|dataplanes|membership|bundles|telemetry';
-const features = 'catalogue|secrets|gateway|agent|autoscaler|loadtest|builder|config';
-const choices = 'strategies|providers|dataplanes|membership';
+const interfaces = 'routing|strategies|providers|dataplanes|membership|bundles|queues|telemetry';
+const features = 'catalogue|secrets|gateway|agent|autoscaler|loadtest|builder|config|async';
+const choices = 'strategies|providers|dataplanes|membership|queues';
 
 /** Tests and what only they use may reach for real parts. */
 const aside = '\\.(test|testing|fixture|conformance)\\.ts$';

@@ -1,21 +1,22 @@
 import type { BundleStore } from '../bundles/bundle-store.ts';
 import type { Catalogue } from '../catalogue/catalogue.ts';
 import { applyOverrides, placementOf, revisionOf, type NodeFacts } from '../catalogue/placement.ts';
-import { keys } from '../catalogue/record.ts';
+import { keys, type FunctionValue } from '../catalogue/record.ts';
 import { asFunction, asImage, asOverride } from '../catalogue/values.ts';
 import type { DataPlane, Demand } from '../dataplanes/data-plane.ts';
 import { messageOf, SkeinError } from '../domain/errors.ts';
 import { functionKey, type FunctionKey, type NodeId } from '../domain/ids.ts';
-import type { FunctionRef } from '../domain/function.ts';
+import type { FunctionDeployment, FunctionRef } from '../domain/function.ts';
 import type { FunctionHost, NodeFunction } from '../gateway/needs.ts';
 import { nodeLogs } from '../gateway/node-logs.ts';
 import { createPeerHost } from '../gateway/peer-host.ts';
 import type { Membership } from '../membership/membership.ts';
 import type { Announcement, Message } from '../membership/message.ts';
 import type { FunctionProvider } from '../providers/provider.ts';
-import type { PeerPlan, Routes } from '../routing/plan.ts';
+import type { FunctionPlan, PeerPlan, Plan, Routes } from '../routing/plan.ts';
 import type { Clock } from '../std/clock.ts';
 import type { Random } from '../std/random.ts';
+import { sha256Hex } from '../std/sha256.ts';
 import type { Strategy } from '../strategies/strategy.ts';
 import type { AgentInstruments } from '../telemetry/agent-instruments.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -37,8 +38,6 @@ export type AgentNeeds = {
   readonly self: NodeId;
   readonly node: NodeFacts;
   readonly slots: number;
-  /** Milliseconds since the epoch: a data plane that is older is adopted, with the plan that it carries out. */
-  readonly startedAt: number;
   readonly catalogue: Catalogue;
   readonly membership: Membership;
   readonly provider: FunctionProvider;
@@ -46,6 +45,8 @@ export type AgentNeeds = {
   readonly strategy: Strategy;
   readonly strategyPeriodMs: number;
   readonly bundles: BundleStore;
+  /** Changes whenever the value of one of these secrets does. */
+  readonly secretVersions: (namespace: string, names: readonly string[]) => string;
   readonly peerFetch: PeerFetch;
   readonly instruments: AgentInstruments;
   readonly clock: Clock;
@@ -65,7 +66,7 @@ const sweepMs = 10 * 60_000;
 /** How often the data plane is looked at: load, rates, replicas that nobody needs any more. */
 const lookMs = 250;
 
-/** How long an adopted data plane keeps its plan while the peers that are in it are found again. */
+/** How long what an adopted data plane knew of peers holds while they are found again. */
 const reunionMs = 5_000;
 
 /**
@@ -88,8 +89,8 @@ export class Agent {
   #started = false;
   #stopped = false;
   #replanWanted = false;
-  /** Peers that an adopted data plane sends to and that membership has not found again yet. */
-  readonly #awaited = new Set<NodeId>();
+  /** The plan of the agent before this one, while the peers in it that work is sent to are not all found again. */
+  #carried: Plan | undefined;
   #replanning: Promise<void> | undefined;
   readonly #ends: (() => void)[] = [];
 
@@ -130,7 +131,7 @@ export class Agent {
     instruments.slots(slots);
     const found = await dataPlane.observe();
     this.#version = found.planVersion;
-    if (found.since < this.#needs.startedAt) this.#awaitPeers(Object.keys(found.peers) as NodeId[]);
+    this.#carryOn(await dataPlane.carried());
     for (const record of catalogue.list('function/')) this.#catalogueChanged([record.key]);
     await this.#adopted();
     this.#ends.push(
@@ -154,7 +155,6 @@ export class Agent {
   /** Tells the others and the data plane that nothing new is to come here. */
   async drain(): Promise<void> {
     this.#draining = true;
-    this.#awaited.clear();
     this.#announce();
     this.#replan();
     await this.#replanning;
@@ -233,23 +233,33 @@ export class Agent {
 
   // ---- look
 
-  /** A plan made before the peers are there would have all of the load stay here, and lose what there is no room for. */
-  #awaitPeers(ids: readonly NodeId[]): void {
-    if (ids.length === 0) return;
-    for (const id of ids) this.#awaited.add(id);
-    const { clock } = this.#needs;
-    this.#ends.push(
-      clock.after(reunionMs, () => {
-        this.#awaited.clear();
-        this.#replan();
-      }),
-    );
+  /**
+   * Plans made before the peers are found again would have all of the load stay here, and lose what there is no room
+   * for: until then the earlier plan's word on them holds.
+   */
+  #carryOn(plan: Plan | undefined): void {
+    if (plan === undefined || plan.draining) return;
+    this.#carried = plan;
+    this.#ends.push(this.#needs.clock.after(reunionMs, () => this.#carryNoMore()));
+  }
+
+  #carryNoMore(): void {
+    if (this.#carried === undefined) return;
+    this.#carried = undefined;
+    this.#replan();
   }
 
   #welcomePeers(): void {
-    if (this.#awaited.size === 0) return;
-    for (const { id } of this.#neighbours.usable(this.#needs.clock.now())) this.#awaited.delete(id);
-    if (this.#awaited.size === 0) this.#replan();
+    if (this.#carried === undefined) return;
+    const found = new Set(this.#neighbours.usable(this.#needs.clock.now()).map(({ id }) => id));
+    const sought = Object.values<FunctionPlan>(this.#carried.functions).flatMap(({ peers }) => peers);
+    if (sought.every(({ id }) => found.has(id))) this.#carryNoMore();
+  }
+
+  #peerPlans(): readonly PeerPlan[] {
+    const present = this.#neighbours.plans();
+    const known = new Set(present.map(({ id }) => id));
+    return [...present, ...(this.#carried?.peers.filter(({ id }) => !known.has(id)) ?? [])];
   }
 
   async #look(): Promise<void> {
@@ -324,12 +334,27 @@ export class Agent {
     for (const key of changed) {
       const [kind, namespace = '', name = ''] = key.split('/');
       if (kind === 'function' || kind === 'override') touched.add(functionKey(name, namespace));
+      if (kind === 'secret') for (const key of this.#usersOf(namespace, name)) touched.add(key);
     }
     for (const key of touched) this.#rehost(key);
     if (touched.size === 0) return;
     this.#scaler.forget(this.#hosted);
     this.#view();
     this.#replan();
+  }
+
+  #usersOf(namespace: string, secret: string): readonly FunctionKey[] {
+    return [...this.#hosted.values()]
+      .filter(({ ref, value }) => ref.namespace === namespace && value.deployment.secrets?.includes(secret) === true)
+      .map(({ key }) => key);
+  }
+
+  /** A changed secret is a changed function: replicas that have the new value replace those that have the old one. */
+  #revisionOf(value: FunctionValue, deployment: FunctionDeployment, namespace: string): string {
+    const revision = revisionOf(value, deployment);
+    const names = deployment.secrets ?? [];
+    if (names.length === 0) return revision;
+    return `${revision}-${sha256Hex(this.#needs.secretVersions(namespace, names)).slice(0, 16)}`;
   }
 
   #rehost(key: FunctionKey): void {
@@ -348,7 +373,7 @@ export class Agent {
     const deployment = applyOverrides(value, overrides, node);
     const { placed, problem } = placementOf(value.deployment.constraints, node);
     const spec = placed
-      ? { ref, revision: revisionOf(value, deployment), digest: value.digest, deployment }
+      ? { ref, revision: this.#revisionOf(value, deployment, ref.namespace), digest: value.digest, deployment }
       : undefined;
     this.#hosted.set(key, {
       key,
@@ -446,7 +471,7 @@ export class Agent {
   #replan(): void {
     this.#replanWanted = true;
     // What is only half read yet would make a worse plan than the one in force.
-    if (!this.#started || this.#awaited.size > 0) return;
+    if (!this.#started) return;
     this.#replanning ??= this.#replanAll().finally(() => {
       this.#replanning = undefined;
     });
@@ -463,10 +488,10 @@ export class Agent {
         node: { id: self, name: node.name },
         slots,
         draining: this.#draining,
-        peers: this.#neighbours.plans(),
+        peers: this.#peerPlans(),
         hosted: this.#hosted,
         replicas: (hosted) => this.#replicas(hosted),
-        routes: this.#routes,
+        routes: this.#carried === undefined ? this.#routes : { ...this.#routes, ...routesOf(this.#carried) },
         maxReplicas,
         queueMs,
         timeoutMs,
@@ -480,3 +505,12 @@ export class Agent {
     }
   }
 }
+
+/** What a plan says of where requests go, without what it says of this node. */
+const routesOf = ({ functions }: Plan): Routes =>
+  Object.fromEntries(
+    Object.entries<FunctionPlan>(functions).map(([key, { policy, local, peers, rejectShare, admission }]) => [
+      key,
+      { policy, local, peers, rejectShare, admission },
+    ]),
+  );

@@ -41,7 +41,7 @@ const open = () => {
   });
   onTestFinished(async () => {
     await reconciler.stop();
-    await provider.stop();
+    provider.stop();
   });
   const settled = (): Promise<void> =>
     new Promise((resolve) => {

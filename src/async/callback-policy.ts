@@ -27,9 +27,11 @@ export const callbackPolicy = ({ refusePrivate, except }: CallbackConfig): Callb
   const excepted = blockList(except);
   return {
     allows: (address) => {
-      const plain = unmapped(address);
-      const family = isIPv4(plain) ? 'ipv4' : 'ipv6';
+      // A zone (`fe80::1%eth0`) is of no interest.
+      const plain = address.replace(/%.*$/, '');
       if (isIP(plain) === 0) return false;
+      // A `BlockList` itself looks inside `::ffff:10.0.0.1`.
+      const family = isIPv4(plain) ? 'ipv4' : 'ipv6';
       return !refusePrivate || excepted.check(plain, family) || !refused.check(plain, family);
     },
   };
@@ -76,15 +78,4 @@ const add = (list: BlockList, network: string): void => {
     throw new SkeinError('invalid', `${JSON.stringify(network)} is no network: write it as 10.1.0.0/16 or fd00::/8.`);
   }
   list.addSubnet(address, length, family);
-};
-
-/** `::ffff:10.0.0.1` and `::ffff:a00:1` reach 10.0.0.1; a zone (`fe80::1%eth0`) is of no interest. */
-const unmapped = (address: string): string => {
-  const bare = address.replace(/%.*$/, '');
-  if (isIP(bare) !== 6) return bare;
-  const canonical = new URL(`http://[${bare}]/`).hostname.slice(1, -1);
-  const mapped = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(canonical);
-  if (mapped === null) return canonical;
-  const [high, low] = [parseInt(mapped[1] ?? '', 16), parseInt(mapped[2] ?? '', 16)];
-  return [high >> 8, high & 255, low >> 8, low & 255].join('.');
 };

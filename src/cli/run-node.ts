@@ -90,7 +90,6 @@ const assemble = async (
 ): Promise<RunningNode> => {
   const { node, capacity, provider: providing, timeouts, strategy: sharing } = config;
   const slots = capacity.slots;
-  const startedAt = clock.now();
   const version = await programVersion();
   writePidFile(pidFile, process.pid);
   stack.push(() => removePidFile(pidFile));
@@ -131,24 +130,6 @@ const assemble = async (
   const { gateway, peer } = dataPlane.address();
   const gatewayUrl = `http://${formatListen({ host: reachable(gateway.host), port: gateway.port })}`;
 
-  const instruments = agentInstruments();
-  const bundles = await FileBundleStore.open(join(folder, 'bundles'));
-  const maxReplicas = providing.maxReplicas > 0 ? providing.maxReplicas : slots;
-  const provider = new ProcessProvider({
-    bundles,
-    clock,
-    log,
-    folder: join(folder, 'functions'),
-    runFolder,
-    gatewayUrl,
-    poolSize: providing.poolSize,
-    maxReplicas: { perFunction: maxReplicas, total: Math.max(64, 4 * slots) },
-    timeoutMs: ({ deployment }) => settingsOf(deployment).timeoutMs ?? timeouts.functionMs,
-    onColdStart: (ms) => instruments.coldStart(ms / 1000),
-  });
-  await provider.start();
-  stack.push((ending) => (ending.kind === 'stopped' ? provider.stop(ending.drainMs) : provider.release()));
-
   const database = await openDatabase(join(folder, 'state.db'), catalogueMigrations);
   stack.push(() => database.close());
   const membership = new Libp2pMembership({
@@ -168,6 +149,26 @@ const assemble = async (
     log,
     self: identity.id,
   });
+  const secrets = createSecrets({ catalogue, vault: createVault(federationKey), clock });
+
+  const instruments = agentInstruments();
+  const bundles = await FileBundleStore.open(join(folder, 'bundles'));
+  const maxReplicas = providing.maxReplicas > 0 ? providing.maxReplicas : slots;
+  const provider = new ProcessProvider({
+    bundles,
+    clock,
+    log,
+    folder: join(folder, 'functions'),
+    runFolder,
+    gatewayUrl,
+    poolSize: providing.poolSize,
+    maxReplicas: { perFunction: maxReplicas, total: Math.max(64, 4 * slots) },
+    timeoutMs: ({ deployment }) => settingsOf(deployment).timeoutMs ?? timeouts.functionMs,
+    onColdStart: (ms) => instruments.coldStart(ms / 1000),
+  });
+  await provider.start();
+  stack.push((ending) => (ending.kind === 'stopped' ? provider.stop(ending.drainMs) : provider.release()));
+
   await catalogue.start();
   stack.push(() => catalogue.stop());
   await membership.start();
@@ -181,7 +182,6 @@ const assemble = async (
     self: identity.id,
     node: node.location === undefined ? facts : { ...facts, location: node.location },
     slots,
-    startedAt,
     catalogue,
     membership,
     provider,
@@ -189,6 +189,7 @@ const assemble = async (
     strategy: strategyNamed(sharing.name),
     strategyPeriodMs: sharing.periodMs,
     bundles,
+    secretVersions: (namespace, names) => secrets.versions(namespace, names),
     peerFetch,
     instruments,
     clock,
@@ -212,7 +213,6 @@ const assemble = async (
   const images = createImages(catalogue, bundles);
   const here = agent.here();
   const peers = () => agent.peerHosts();
-  const secrets = createSecrets({ catalogue, vault: createVault(federationKey), clock });
   const api = createGateway({
     functions: createFunctionsService({ catalogue, images, secrets, here, peers, clock }),
     overrides: createOverridesService(catalogue),

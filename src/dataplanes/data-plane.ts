@@ -19,6 +19,8 @@ export interface DataPlane {
   address(): { readonly gateway: TcpAddress; readonly peer: TcpAddress };
   /** Resolves when the plan is in force. A plan older than the present one is ignored. */
   apply(plan: Plan): Promise<void>;
+  /** The plan that an adopted process carried out before; undefined when it was started anew, or has none. */
+  carried(): Promise<Plan | undefined>;
   /** What peers said of their load through other channels (gossip), for planes that decide per request. */
   hint(peers: readonly PeerHint[]): void;
   observe(): Promise<Observation>;

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer as createHttpsServer, request as httpsRequest } from 'node:https';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -195,6 +195,18 @@ export const failuresConformance = (nodes: Nodes, open: OpenPlane): void => {
       const url = await second(await frozen(), await impatient());
       expect(await call(url, { body: 'once only' })).toMatchObject({ status: 504, reason: 'timeout' });
       expect(await call(url, { body: 'next' })).toMatchObject({ status: 200, node: 'b' });
+    });
+
+    it('that refuses once it has some of a long body gives its refusal as the answer', async () => {
+      const identity = createIdentity();
+      const server = createHttpsServer(channelOptions(await selfSigned(identity.privateKey, Date.now())));
+      server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
+        response.writeContinue();
+        request.once('data', () => response.writeHead(503, { 'x-skein-reason': 'no-replica' }).end());
+      });
+      ends.push(() => server.closeAllConnections());
+      const url = await second(peerAt(await listening(server), identity));
+      expect(await call(url, { body: randomBytes(2_000_000) })).toMatchObject({ status: 503, reason: 'no-replica' });
     });
 
     it('that is not in the plan is no target, also for calls that wait', async () => {

@@ -189,7 +189,7 @@ export const httpConformance = (
       const url = await serving((_request, response) => void response.writeHead(413).end('too long'));
       const { port } = new URL(url);
       const head = `POST ${new URL(url).pathname} HTTP/1.1\r\nhost: x\r\ncontent-length: 50000000\r\n\r\n`;
-      expect(await exchange(Number(port), `${head}${'x'.repeat(200_000)}`, /too long$/)).toMatch(
+      expect(await exchange(Number(port), `${head}${'x'.repeat(200_000)}`, /too long/)).toMatch(
         /^HTTP\/1\.1 413 [^]*too long/,
       );
       await idle();
@@ -266,7 +266,6 @@ export const httpConformance = (
     it('passes on path and query as they are', async () => {
       const url = await serving((request, response) => response.end(request.url));
       for (const rest of ['', '/', '/a/../b//c', '/%2e%2e/%00', '?q=1', '/x?a=/function/other&b=%20', '?']) {
-        expect((await call(`${url.replace('127.0.0.1', 'localhost')}`)).status).toBe(200);
         const { pathname, port } = new URL(url);
         const text = await exchange(
           Number(port),

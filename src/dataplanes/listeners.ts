@@ -141,11 +141,10 @@ const begin = (needs: ListenerNeeds, arrival: Arrival): void => {
  * its connection, but not for ever.
  */
 const linger = (request: IncomingMessage, response: ServerResponse): void => {
+  const { socket } = request;
   response.once('close', () => {
-    if (request.complete || request.socket.destroyed) return;
-    const timer = setTimeout(() => request.socket.destroy(), lingerMs);
-    request.once('close', () => clearTimeout(timer));
-    request.resume();
+    if (request.complete || socket.destroyed) return;
+    setTimeout(() => request.complete || socket.destroy(), lingerMs).unref();
   });
 };
 

@@ -15,7 +15,7 @@ export type ReplicaEvents = {
 
 /** Connections to replicas, kept alive and reused last-in first-out; one pool a replica. */
 export class ReplicaClients {
-  readonly #pools = new Map<string, { readonly pool: Pool; readonly address: string }>();
+  readonly #pools = new Map<string, { readonly pool: Pool; readonly address: Address }>();
 
   send(replica: ReplicaPlan, call: Call, headers: RawHeaders, events: ReplicaEvents): void {
     const exchange = new Exchange(events);
@@ -50,15 +50,20 @@ export class ReplicaClients {
   }
 
   #pool(replica: ReplicaPlan): Pool {
-    const address = JSON.stringify(replica.address);
+    const { address } = replica;
     const known = this.#pools.get(replica.id);
-    if (known?.address === address) return known.pool;
+    if (known !== undefined && isSame(known.address, address)) return known.pool;
     known?.pool.close().catch(() => undefined);
-    const pool = open(replica.address);
+    const pool = open(address);
     this.#pools.set(replica.id, { pool, address });
     return pool;
   }
 }
+
+const isSame = (one: Address, other: Address): boolean =>
+  one.kind === 'unix'
+    ? other.kind === 'unix' && one.path === other.path
+    : other.kind === 'tcp' && one.port === other.port && one.host === other.host;
 
 /** Time is kept by the call, so that it ends with one reason wherever it is: the client's own timeouts are off. */
 const open = (address: Address): Pool => {

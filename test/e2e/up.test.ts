@@ -143,7 +143,7 @@ describe('a federation that skein up starts', () => {
     const deployed = await skein('deploy', folder);
     expect(deployed, deployed.err).toMatchObject({ code: 0 });
     await until('it answers', async () => {
-      const invoked = await runSkein(['invoke', 'shout', '--data', data], {
+      const invoked = await runSkein(['invoke', 'shout'], {
         env: { SKEIN_GATEWAY: `http://127.0.0.1:${port + 2}` },
         input: 'loud',
       });

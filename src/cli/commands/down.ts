@@ -9,8 +9,9 @@ import { endNode, nodeFolders, runsNode } from '../sweep.ts';
 import { setTimeout as pause } from 'node:timers/promises';
 
 const details = `
-Ends every node that keeps its state in the data folder, with its data plane and its replicas, however
-it was started, and also what a crash left running. State stays: the next start has it again.
+Ends every node that keeps its state in the data folder, with its data plane and its replicas,
+however it was started, and also what a crash left running. State stays: the next start has it
+again.
 
 Example:
   skein down --data /srv/skein`;

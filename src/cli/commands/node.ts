@@ -3,10 +3,10 @@ import { addConfigOptions, configOf } from '../config-options.ts';
 import { addGlobals } from '../globals.ts';
 
 const details = `
-A node runs functions, answers the OpenFaaS API and shares load with its peers. The first node of a
-federation makes the key that all of them hold (DIR/federation.key): copy it to the others, and name
-any one node in federation.bootstrap. SIGTERM or Ctrl-C drains and stops it; if the agent dies, calls
-go on, and the next start takes over what runs.
+A node runs functions, answers the OpenFaaS API and shares load with its peers. The first node of
+a federation makes the key that all of them hold (DIR/federation.key): copy it to the others, and
+name any one node in federation.bootstrap. SIGTERM or Ctrl-C drains and stops it; if the agent
+dies, calls go on, and the next start takes over what runs.
 
 Examples:
   skein node

@@ -19,7 +19,7 @@ that pick the same node apply in the order of their ids. Removing the function r
 
 Examples:
   skein override set figlet small --selector skein.node==node-1 --label dfaas.maxrate=10
-  skein override set figlet north --selector label.zone==north --env GREETING=Hei --limit memory=64Mi`;
+  skein override set figlet north --selector label.zone==north --env GREETING=Hei --limit cpu=100m`;
 
 export const define = (command: Command): void => {
   command

@@ -117,6 +117,16 @@ export class EmbeddedDataPlane implements DataPlane {
     await this.#link?.apply(plan);
   }
 
+  async carried(): Promise<Plan | undefined> {
+    if (!this.#adopted) return undefined;
+    try {
+      return JSON.parse(await readFile(this.#launch.planFile, 'utf8')) as Plan;
+    } catch {
+      // Without it the agent begins as after a first start, which costs some seconds of sharing.
+      return undefined;
+    }
+  }
+
   hint(peers: readonly PeerHint[]): void {
     this.#link?.hint(peers);
   }

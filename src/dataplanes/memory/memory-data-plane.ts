@@ -57,6 +57,11 @@ export class MemoryDataPlane implements DataPlane {
     return Promise.resolve();
   }
 
+  /** Never adopted: it begins with its agent. */
+  carried(): Promise<undefined> {
+    return Promise.resolve(undefined);
+  }
+
   hint(peers: readonly PeerHint[]): void {
     this.#server.plane.hint(peers);
   }

@@ -1,10 +1,4 @@
-import {
-  jetstream,
-  jetstreamManager,
-  type ConsumerInfo,
-  type JetStreamClient,
-  type JetStreamManager,
-} from '@nats-io/jetstream';
+import { jetstream, jetstreamManager, type JetStreamClient, type JetStreamManager } from '@nats-io/jetstream';
 import { connect, createInbox, type Msg, type NatsConnection } from '@nats-io/transport-node';
 import type { Clock } from '../../std/clock.ts';
 import { OneAtATime } from '../../std/one-at-a-time.ts';
@@ -50,12 +44,13 @@ const takeMs = 1_000;
 const [pollBusyMs, pollIdleMs] = [1_000, 5_000];
 const maxSameCall = 1_000;
 /** Envelope and protocol, beside meta and body. */
-const overhead = 4_096;
+const overhead = 65_536;
 
 /**
  * A queue of several nodes in a NATS JetStream, which takes over from a node that is gone once the lease has run out. The server's
  * `max_payload` bounds an item as well. Differs from a stored queue in this: what was taken once counts as running until it is
  * done, also between two attempts, and can no longer be cancelled, for the server alone knows who has it; a follow-up needs room.
+ * What it accepted outlives the server's process; whether it outlives a power cut is for the server's `sync_interval` and `replicas` to say.
  * Rejects with `unavailable` when no server answers.
  */
 export const openNatsQueue = async (

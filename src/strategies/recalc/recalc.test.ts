@@ -159,11 +159,13 @@ describe('recalc, where the published one gives up', () => {
     expect(federation.served('node-1').forwarded['node-2']).toBeGreaterThan(9);
   });
 
-  it('offers nothing of a function without label that never ran', () => {
-    const federation = new Federation(minute, aligned, { ...published, 'node-2': { userRate: 0, maxRate: null } });
+  it('offers its free slots of a function without label that never ran, at a guess of what a call needs', () => {
+    const helper: NodeSetup = { userRate: 0, maxRate: null, slots: 8 };
+    const federation = new Federation(minute, aligned, { ...published, 'node-2': helper });
     federation.run(2);
-    expect(federation.admitted('node-2')).toBe(0);
-    expect(federation.served('node-1').forwarded['node-3']).toBeCloseTo(24, 9);
+    // 8 slots of 200 ms are 40 a second, half of them for each of two peers.
+    expect(federation.admitted('node-2')).toBeCloseTo(40, 9);
+    expect(federation.served('node-1').forwarded['node-2']).toBeGreaterThan(0);
   });
 
   it('forgets a dead peer although the clock was set back', () => {

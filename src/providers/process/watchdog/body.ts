@@ -45,7 +45,7 @@ const receive = async (request: IncomingMessage, file: Spool, needs: BodyNeeds):
       }
       file.add(chunk);
     } catch (error) {
-      reject(error as Error);
+      reject(error);
     }
   });
   request.once('end', resolve).once('error', stop);

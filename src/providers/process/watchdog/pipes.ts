@@ -29,7 +29,7 @@ export class Pipes {
   }
 
   async take(): Promise<Pipe> {
-    if (this.#ready.length < refillBelow) this.#refill();
+    if (this.#ready.length < refillBelow) void this.#refill();
     let name = this.#ready.pop();
     while (name === undefined) {
       await this.#refill();

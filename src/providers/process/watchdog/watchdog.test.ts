@@ -36,7 +36,11 @@ const start = async (
   fprocess: string,
   env: Env = {},
   files: Files = {},
-): Promise<{ readonly ref: FunctionRef; readonly replica: ReplicaPlan; ask(asked?: Asked): Promise<Answered> }> => {
+): Promise<{
+  readonly ref: FunctionRef;
+  readonly replica: ReplicaPlan;
+  readonly ask: (asked?: Asked) => Promise<Answered>;
+}> => {
   const ref = { name: `fn-${count++}`, namespace: 'openfaas-fn' };
   await bench.provider.deploy(await bench.spec(ref, '1', classicBundle(fprocess, files), env), 1);
   const [replica] = bench.provider.resolve(ref);
@@ -68,7 +72,7 @@ const ask = async (replica: ReplicaPlan, asked: Asked = {}): Promise<Answered> =
 };
 
 const logOf = async (ref: FunctionRef): Promise<string> => {
-  const [name = ''] = readdirSync(bench.provider.logFolder(ref)).filter((file) => file.endsWith('.log'));
+  const name = readdirSync(bench.provider.logFolder(ref)).find((file) => file.endsWith('.log')) ?? '';
   return readFile(join(bench.provider.logFolder(ref), name), 'utf8');
 };
 
@@ -329,7 +333,7 @@ describe('a watchdog leaves nothing behind', () => {
     ['the caller leaves', {}],
     ['time runs out', { exec_timeout: '300ms' }],
   ])('ends a process and its children when %s', async (_name, env) => {
-    const mark = `86${String(process.pid).padStart(7, '0')}${count}`;
+    const mark = `60.6${String(process.pid).padStart(7, '0')}${count}`;
     const { ask } = await start('./run.sh', env, script(`sleep ${mark} & sleep ${mark}`));
     const left = new AbortController();
     const asked = ask({ signal: left.signal }).catch(() => undefined);
@@ -340,7 +344,7 @@ describe('a watchdog leaves nothing behind', () => {
   });
 
   it('ends what a process leaves in the background, and does not wait for it', async () => {
-    const mark = `87${String(process.pid).padStart(7, '0')}`;
+    const mark = `60.7${String(process.pid).padStart(7, '0')}`;
     const { ask } = await start('./run.sh', {}, script(`sleep ${mark} & echo done`));
     expect((await ask()).text).toBe('done\n');
     await eventually(() => running(mark).length === 0);
@@ -366,11 +370,11 @@ describe('a watchdog leaves nothing behind', () => {
   });
 
   it('leaves none of its processes when it is killed', async () => {
-    const mark = `88${String(process.pid).padStart(7, '0')}`;
+    const mark = `60.8${String(process.pid).padStart(7, '0')}`;
     const { ref, ask } = await start('./run.sh', {}, script(`sleep ${mark} & sleep ${mark}`));
     const asked = ask().catch(() => undefined);
     await eventually(() => running(mark).length === 2);
-    const [replica] = bench.provider.replicas().filter((found) => found.ref.name === ref.name);
+    const replica = bench.provider.replicas().find((found) => found.ref.name === ref.name);
     process.kill(replica?.pid ?? 0, 'SIGKILL');
     await asked;
     await eventually(() => running(mark).length === 0);
@@ -458,7 +462,7 @@ it.each([
 it('has its processes ended also when nobody but a sweep finds it', async () => {
   const { sweepProcesses } = await import('../sweep.ts');
   const own = await makeProvider();
-  const mark = `89${String(process.pid).padStart(7, '0')}`;
+  const mark = `60.9${String(process.pid).padStart(7, '0')}`;
   const ref = { name: 'fn', namespace: 'openfaas-fn' };
   await own.provider.deploy(await own.spec(ref, '1', classicBundle(`sleep ${mark}`)), 1);
   const [replica] = own.provider.replicas();

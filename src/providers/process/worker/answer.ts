@@ -11,13 +11,18 @@ export const sendValue = (response: ServerResponse, status: number, headers: Hea
   const { body, type } = encode(value);
   const sent: OutgoingHttpHeaders = {};
   let typed = false;
+  let framed = false;
   for (const name of Object.keys(headers)) {
     const given = headers[name];
     if (given === undefined || given === null) continue;
-    if (name.toLowerCase() === 'content-type') typed = true;
+    const lower = name.toLowerCase();
+    if (lower === 'content-type') typed = true;
+    if (lower === 'content-length' || lower === 'transfer-encoding') framed = true;
     sent[name] = typeof given === 'object' ? [...given] : String(given);
   }
   if (!typed && type !== undefined) sent['content-type'] = type;
+  // With a length an answer goes out, and on through the data plane, in one piece.
+  if (!framed && status !== 204 && status !== 304) sent['content-length'] = Buffer.byteLength(body ?? '');
   response.writeHead(status, sent).end(body);
 };
 
