@@ -72,6 +72,12 @@ export const commands: readonly CommandEntry[] = [
     group: functions,
     load: () => import('./commands/namespace.ts'),
   },
+  {
+    name: 'queue',
+    summary: 'asynchronous calls that wait or failed',
+    group: functions,
+    load: () => import('./commands/queue.ts'),
+  },
   { name: 'load', summary: 'send load and measure', group: tools, load: () => import('./commands/load.ts') },
   {
     name: 'config',

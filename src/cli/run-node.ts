@@ -5,9 +5,16 @@ import { join } from 'node:path';
 import { Agent } from '../agent/agent.ts';
 import { federationStatusOf } from '../agent/federation-status.ts';
 import { PeerFetch } from '../agent/peer-fetch.ts';
+import { asyncInvoker } from '../async/async-invoker.ts';
+import { gatewayInvoker } from '../async/gateway-invoker.ts';
 import { FileBundleStore } from '../bundles/file-store.ts';
 import { Catalogue } from '../catalogue/catalogue.ts';
 import { catalogueMigrations, SqliteCatalogueStore } from '../catalogue/sqlite-store.ts';
+import { keys } from '../catalogue/record.ts';
+import { asFunction } from '../catalogue/values.ts';
+import { splitFunctionKey } from '../domain/ids.ts';
+import { openSqliteQueue, queueMigrations } from '../queues/embedded/sqlite-queue.ts';
+import type { Queue } from '../queues/queue.ts';
 import { formatListen } from '../config/listen.ts';
 import type { Config } from '../config/schema.ts';
 import { selfSigned } from '../dataplanes/certificate.ts';
@@ -29,7 +36,7 @@ import { createSecrets } from '../secrets/secrets.ts';
 import { createVault } from '../secrets/vault.ts';
 import { systemClock as clock } from '../std/clock.ts';
 import { readPidFile, removePidFile, writePidFile } from '../std/pid-file.ts';
-import { openDatabase } from '../std/sqlite.ts';
+import { openDatabase, type Database } from '../std/sqlite.ts';
 import { strategyNamed } from '../strategies/registry.ts';
 import { agentInstruments } from '../telemetry/agent-instruments.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -130,7 +137,7 @@ const assemble = async (
   const { gateway, peer } = dataPlane.address();
   const gatewayUrl = `http://${formatListen({ host: reachable(gateway.host), port: gateway.port })}`;
 
-  const database = await openDatabase(join(folder, 'state.db'), catalogueMigrations);
+  const database = await openDatabase(join(folder, 'state.db'), [...catalogueMigrations, ...queueMigrations]);
   stack.push(() => database.close());
   const membership = new Libp2pMembership({
     clock,
@@ -161,6 +168,7 @@ const assemble = async (
     folder: join(folder, 'functions'),
     runFolder,
     gatewayUrl,
+    secrets: (namespace, names) => secrets.read(namespace, names),
     poolSize: providing.poolSize,
     maxReplicas: { perFunction: maxReplicas, total: Math.max(64, 4 * slots) },
     timeoutMs: ({ deployment }) => settingsOf(deployment).timeoutMs ?? timeouts.functionMs,
@@ -213,12 +221,34 @@ const assemble = async (
   const images = createImages(catalogue, bundles);
   const here = agent.here();
   const peers = () => agent.peerHosts();
+  const queue = await openQueue(config, database, log);
+  stack.push(() => queue.close());
+  const invoker = gatewayInvoker(gatewayUrl);
+  stack.push(() => invoker.close());
+  const calls = asyncInvoker(
+    {
+      queue,
+      labels: (key) => {
+        const { name, namespace } = splitFunctionKey(key);
+        const record = catalogue.get(keys.function(namespace, name));
+        return record && (asFunction(record).deployment.labels ?? {});
+      },
+      invoke: invoker.invoke,
+      clock,
+      random: Math.random,
+      log,
+    },
+    { callbacks: { refusePrivate: config.callbacks.private === 'refuse', except: config.callbacks.except } },
+  );
+  calls.start();
+  stack.push((ending) => calls.stop(ending.kind === 'stopped' ? ending.drainMs : 0));
   const api = createGateway({
     functions: createFunctionsService({ catalogue, images, secrets, here, peers, clock }),
     overrides: createOverridesService(catalogue),
     namespaces: createNamespacesService(catalogue),
     secrets,
     here,
+    calls,
     peers,
     bundles,
     images,
@@ -269,6 +299,8 @@ const assemble = async (
     name: node.name,
     gatewayUrl,
     stop: async (ms) => {
+      // Calls of the queue that run are finished; those that wait are made after the next start.
+      await calls.stop(ms);
       await agent.drain();
       await new Promise<void>((resolve) => void clock.after(farewellMs, resolve));
       // While calls are being finished the others still know this node, and take what it passes on.
@@ -277,6 +309,12 @@ const assemble = async (
       log.info({ node: node.name }, 'node stopped');
     },
   };
+};
+
+const openQueue = async (config: Config, database: Database, log: Log): Promise<Queue> => {
+  if (config.queue.kind === 'embedded') return openSqliteQueue(database, { clock, log });
+  const { openNatsQueue } = await import('../queues/nats/nats-queue.ts');
+  return openNatsQueue({ servers: config.queue.servers }, { clock });
 };
 
 const makeDataFolder = async (folder: string): Promise<void> => {

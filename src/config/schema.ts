@@ -170,6 +170,24 @@ export const configSchema = z.strictObject({
       about: 'Milliseconds a call may wait for room before it is refused; 0 = it does not wait.',
       fallback: 1000,
     }),
+    kind: setting(z.enum(['embedded', 'nats']), {
+      about: 'Where asynchronous calls wait. `embedded`: on the disk of this node. `nats`: in NATS JetStream.',
+      fallback: 'embedded',
+    }),
+    servers: setting(z.array(text).max(16), {
+      about: 'NATS servers as host:port, for `queue.kind: nats`.',
+      fallback: ['127.0.0.1:4222'],
+    }),
+  }),
+  callbacks: z.strictObject({
+    private: setting(z.enum(['allow', 'refuse']), {
+      about: 'Whether answers of asynchronous calls may be posted to loopback, private and link-local addresses.',
+      fallback: 'allow',
+    }),
+    except: setting(z.array(text).max(256), {
+      about: 'Networks that are allowed all the same, such as 10.1.0.0/16.',
+      fallback: [],
+    }),
   }),
   timeouts: z.strictObject({
     functionMs: setting(someMs, { about: 'Milliseconds for one invocation, end to end.', fallback: 60_000 }),

@@ -134,7 +134,8 @@ export class PeerClients {
       call.begin();
       call.request.pipe(request);
     });
-    request.once('error', () => fail(taken ? 'broken' : 'not-taken'));
+    // Without a long body's first byte nothing runs there, even where the call was taken.
+    request.once('error', () => fail(taken && (bodySent || call.body.kind !== 'stream') ? 'broken' : 'not-taken'));
     request.once('response', (response) => {
       clearTimeout(timer);
       taken = true;

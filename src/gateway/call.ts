@@ -1,6 +1,8 @@
 /** One request, without the framework that took it. */
 export type Call = {
   readonly method: string;
+  /** Path and query, as they came. */
+  readonly target: string;
   readonly headers: Headers;
   readonly query: URLSearchParams;
   /** Of the route's path. */

@@ -4,6 +4,7 @@ import { SkeinError, codeOf, messageOf } from '../domain/errors.ts';
 import { alertHandlers } from './alert-handlers.ts';
 import { hasCredentials, unauthenticated } from './auth.ts';
 import type { Call, Handler } from './call.ts';
+import { asyncHandlers } from './async-handlers.ts';
 import { bundleHandlers } from './bundle-handlers.ts';
 import { functionHandlers } from './function-handlers.ts';
 import { logHandlers } from './log-handlers.ts';
@@ -39,6 +40,7 @@ export const createGateway = (needs: GatewayNeeds): Gateway => {
     ...alertHandlers(needs, names),
     ...overrideHandlers(needs, names),
     ...bundleHandlers(needs),
+    ...asyncHandlers(needs, names),
   };
   const apps = { public: appFor('public', handlers, needs), peer: appFor('peer', handlers, needs) };
   return { fetch: async (request, { audience }) => apps[audience].fetch(request) };
@@ -65,7 +67,11 @@ const appFor = (audience: Audience, handlers: Record<RouteName, Handler>, needs:
 
 /** `/system/function/{name}` as the router writes it. */
 const pattern = (path: string): string =>
-  path.replace('{name}', ':name{[-a-zA-Z_0-9.]+}').replace('{digest}', ':digest').replace('{id}', ':id');
+  path
+    .replace('{name}', ':name{[-a-zA-Z_0-9.]+}')
+    .replace('{digest}', ':digest')
+    .replace('{path}', ':path{.+}')
+    .replace('{id}', ':id');
 
 const guard = async (c: Context, next: () => Promise<void>, needs: GatewayNeeds): Promise<Response | void> => {
   if (!hasCredentials(c.req.header('authorization'), needs.admin)) return unauthenticated();
@@ -80,6 +86,7 @@ const run = async (route: RouteSpec, handler: Handler, c: Context, needs: Gatewa
   const started = needs.clock.monotonic();
   const call: Call = {
     method: c.req.method,
+    target: c.req.url.replace(/^[a-z]+:\/\/[^/]*/i, ''),
     headers: c.req.raw.headers,
     query: new URL(c.req.url).searchParams,
     params: c.req.param(),

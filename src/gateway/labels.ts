@@ -32,6 +32,7 @@ const oneOf = (...values: readonly string[]): Rule => ({
 const rules: Readonly<Record<string, Rule>> = {
   'dfaas.maxrate': positive,
   'dfaas.timeout_ms': integer(1, 86_400_000),
+  'skein.async.concurrency': integer(1, 9_999),
   'com.openfaas.scale.min': integer(0, 10_000),
   'com.openfaas.scale.max': integer(1, 10_000),
   'com.openfaas.scale.factor': integer(1, 100),

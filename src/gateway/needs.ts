@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { AsyncInvoker } from '../async/async-invoker.ts';
 import type { BundleStore } from '../bundles/bundle-store.ts';
 import type { Catalogue } from '../catalogue/catalogue.ts';
 import type { FunctionDeployment, FunctionRef, FunctionStatus } from '../domain/function.ts';
@@ -16,6 +17,8 @@ export type GatewayNeeds = {
   readonly secrets: SecretsService;
   /** This node alone, as peers may ask for it. */
   readonly here: FunctionHost;
+  /** Calls that are made later, through the queue of this node. */
+  readonly calls: Pick<AsyncInvoker, 'enqueue' | 'cancel' | 'stats' | 'dead'>;
   /** The peers that are alive now. */
   peers(): readonly FunctionHost[];
   readonly bundles: BundleStore;

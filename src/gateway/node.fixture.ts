@@ -7,12 +7,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Agent, fetch as undiciFetch } from 'undici';
 import type { RequestInit as UndiciInit } from 'undici';
+import { asyncInvoker } from '../async/async-invoker.ts';
 import { FileBundleStore } from '../bundles/file-store.ts';
 import { Catalogue } from '../catalogue/catalogue.ts';
+import { keys } from '../catalogue/record.ts';
 import { MemoryCatalogueStore } from '../catalogue/store.ts';
+import { asFunction } from '../catalogue/values.ts';
 import { SkeinError } from '../domain/errors.ts';
-import { nodeId, parseDigest } from '../domain/ids.ts';
+import { nodeId, parseDigest, splitFunctionKey } from '../domain/ids.ts';
 import type { Digest } from '../domain/ids.ts';
+import { openMemoryQueue } from '../queues/memory/memory-queue.ts';
 import { createSecrets } from '../secrets/secrets.ts';
 import { createVault } from '../secrets/vault.ts';
 import { systemClock } from '../std/clock.ts';
@@ -60,6 +64,19 @@ export const startTestNode = async (name = 'node-1', change: Partial<GatewayNeed
   const here = hostOf(name, running, written);
   let draining = false;
   const secrets = createSecrets({ catalogue, vault: createVault('ab'.repeat(32)), clock: systemClock });
+  const queue = await openMemoryQueue({ clock: systemClock, log: silentLog });
+  const calls = asyncInvoker({
+    queue,
+    labels: (key) => {
+      const { name, namespace } = splitFunctionKey(key);
+      const record = catalogue.get(keys.function(namespace, name));
+      return record && (asFunction(record).deployment.labels ?? {});
+    },
+    invoke: async () => ({ status: 200, headers: [], body: Buffer.alloc(0) }),
+    clock: systemClock,
+    random: seeded(1),
+    log: silentLog,
+  });
   const functions = createFunctionsService({
     catalogue,
     images,
@@ -74,6 +91,7 @@ export const startTestNode = async (name = 'node-1', change: Partial<GatewayNeed
     namespaces: createNamespacesService(catalogue),
     secrets,
     here,
+    calls,
     peers: () => peers,
     bundles,
     images,
@@ -102,6 +120,7 @@ export const startTestNode = async (name = 'node-1', change: Partial<GatewayNeed
     stop: async () => {
       await Promise.all(listeners.map((listener) => listener.close(0)));
       await catalogue.stop();
+      await queue.close();
       await rm(folder, { recursive: true, force: true });
     },
   };

@@ -172,23 +172,5 @@ const invocations = (): Record<string, Record<string, Json>> => {
   const methods = ['Get', 'Head', 'Post', 'Put', 'Patch', 'Delete', 'Options'];
   return {
     '/function/{name}': Object.fromEntries(methods.map((method) => [method.toLowerCase(), call(method)])),
-    '/async-function/{name}': {
-      post: {
-        operationId: 'invokeLater',
-        summary: 'Keep a call and make it later',
-        description: 'Only where the node has a queue.',
-        parameters: [
-          ...functionParameters,
-          { name: 'X-Callback-Url', in: 'header', required: false, schema: { type: 'string', format: 'uri' } },
-        ],
-        requestBody: { content: anything },
-        responses: {
-          202: { description: 'The call is kept.', headers: callId },
-          400: { description: 'X-Callback-Url is no URL.', content: plainText },
-          404: { description: 'This node has no queue.', content: plainText },
-        },
-        security: [],
-      },
-    },
   };
 };

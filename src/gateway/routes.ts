@@ -75,6 +75,29 @@ const secretResponses = (status: number, what: string) => ({
 
 const accepted = { 202: { description: 'Accepted and kept; nodes follow.' } };
 
+const counts = z.object({
+  waiting: z.number(),
+  running: z.number(),
+  dead: z.number(),
+  oldestAgeMs: z.number(),
+});
+const functionQueue = z.object({ function: z.string(), calls: counts, callbacks: counts });
+const deadLetter = z.object({
+  id: z.string(),
+  lane: z.string(),
+  callId: z.string(),
+  why: z.string(),
+  attempts: z.number(),
+  addedAtMs: z.number(),
+  buriedAtMs: z.number(),
+  bytes: z.number(),
+});
+
+const laterResponses = {
+  202: { description: 'The call is on the disk; `X-Call-Id` names it.' },
+  413: { description: 'The body is longer than a kept call may be.', body: 'text' },
+} as const;
+
 export const routes = {
   health: {
     method: 'GET',
@@ -359,6 +382,64 @@ export const routes = {
     query: z.object({ image: z.string().optional() }),
     request: 'bytes',
     responses: { 200: { description: 'It was there already.' }, 201: { description: 'It is stored.' } },
+  },
+  callLater: {
+    method: 'POST',
+    path: '/async-function/{name}',
+    audiences: ['public'],
+    summary: 'Keep a call and make it later',
+    request: 'bytes',
+    responses: laterResponses,
+  },
+  callLaterWithPath: {
+    method: 'POST',
+    path: '/async-function/{name}/{path}',
+    audiences: ['public'],
+    summary: 'Keep a call with a path and make it later',
+    request: 'bytes',
+    responses: laterResponses,
+  },
+  cancelCall: {
+    method: 'DELETE',
+    path: '/async-function/{name}',
+    audiences: ['public'],
+    summary: 'Cancel the calls that wait under a call id (in place of a name)',
+    responses: {
+      202: { description: 'Cancelled.' },
+      404: { description: 'None waits.', body: 'text' },
+      409: { description: 'It runs already.', body: 'text' },
+    },
+  },
+  queueStats: {
+    method: 'GET',
+    path: '/system/queue',
+    audiences: ['public'],
+    summary: 'Calls that wait, run or were given up, by function, in the queue of this node',
+    responses: { 200: { description: 'The counts.', body: z.array(functionQueue) } },
+  },
+  deadLetters: {
+    method: 'GET',
+    path: '/system/queue/dead',
+    audiences: ['public'],
+    summary: 'Calls and callbacks that were given up, oldest first',
+    query: z.object({ limit: z.string().optional(), after: z.string().optional() }),
+    responses: { 200: { description: 'The calls.', body: z.array(deadLetter) } },
+  },
+  replayDeadLetter: {
+    method: 'POST',
+    path: '/system/queue/dead',
+    audiences: ['public'],
+    summary: 'Try a call that was given up again',
+    request: z.object({ id: z.string().min(1).max(256) }),
+    responses: accepted,
+  },
+  dropDeadLetter: {
+    method: 'DELETE',
+    path: '/system/queue/dead',
+    audiences: ['public'],
+    summary: 'Forget a call that was given up',
+    request: z.object({ id: z.string().min(1).max(256) }),
+    responses: accepted,
   },
   nodeFunctions: {
     method: 'GET',

@@ -87,11 +87,12 @@ const up = async (flags: UpFlags, command: Command): Promise<void> => {
     ]);
     if (!stopped.now()) {
       const gateway = urlOf(plan.nodes[0]!);
-      const names = await deploySamples(built.samples, createClient({ ...globals, data, gateway })).finally(
-        async () => {
-          await built.dispose();
-        },
-      );
+      let names: readonly string[];
+      try {
+        names = await deploySamples(built.samples, createClient({ ...globals, data, gateway }));
+      } finally {
+        await built.dispose();
+      }
       if (!globals.quiet) console.log(welcome(plan, names));
       await show(plan, stopped, say);
     }

@@ -26,7 +26,8 @@ export type EmbeddedDataPlaneNeeds = {
 };
 
 const startMs = 15_000;
-const helloMs = 2_000;
+/** Long enough for one that has its hands full: to take it for frozen would break off all it carries. */
+const helloMs = 8_000;
 const boundLogMs = 10_000;
 /** Of `plane.log`; one before it is kept beside it. */
 const maxLogBytes = 4 * 1024 * 1024;
@@ -200,6 +201,7 @@ export class EmbeddedDataPlane implements DataPlane {
         return;
       } catch (error) {
         if (child.exitCode !== null || this.#needs.clock.monotonic() > end) {
+          child.kill('SIGKILL');
           removePidFile(this.#pidFile);
           throw new SkeinError('unavailable', `the data plane did not start: ${this.#lastWords()}`, { cause: error });
         }

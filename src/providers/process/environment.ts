@@ -13,7 +13,7 @@ export const bareEnvironment = (slot: Slot): Environment => ({
   TMPDIR: slot.tmp,
 });
 
-/** The environment of a function: bare < bundle < deployment, and where its gateway is. */
+/** The environment of a function: bare < bundle < deployment, and where its gateway and its secrets are. */
 export const functionEnvironment = (
   spec: FunctionSpec,
   manifest: Manifest,
@@ -22,6 +22,7 @@ export const functionEnvironment = (
 ): Environment => ({
   ...bareEnvironment(slot),
   OPENFAAS_URL: gatewayUrl,
+  ...(spec.deployment.secrets?.length ? { SECRETS_PATH: slot.secrets } : {}),
   ...manifest.env,
   ...(manifest.mode === 'classic' && manifest.fprocess !== undefined ? { fprocess: manifest.fprocess } : {}),
   ...spec.deployment.envVars,

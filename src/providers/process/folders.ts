@@ -20,6 +20,8 @@ export type Slot = {
   readonly folder: string;
   /** Its copy of the bundle, where it runs. */
   readonly bundle: string;
+  /** Files with the secrets it was given; there only when it has some. */
+  readonly secrets: string;
   /** The only place it may write to in node mode. */
   readonly tmp: string;
   /** Where its output goes until it belongs to a function. */
@@ -72,6 +74,7 @@ export class Folders {
       id,
       folder,
       bundle: join(folder, 'bundle'),
+      secrets: join(folder, 'secrets'),
       tmp: join(folder, 'tmp'),
       log: join(folder, 'log'),
       socket: this.socket(id),

@@ -4,6 +4,7 @@ import type { FunctionSpec } from '../provider.ts';
 import { bareEnvironment, functionEnvironment } from './environment.ts';
 import type { LaunchNeeds, Launched } from './replica.ts';
 import { placeBundle } from './place-bundle.ts';
+import { placeSecrets } from './place-secrets.ts';
 import { untilReady } from './ready.ts';
 import { logFile } from './replica-logs.ts';
 import { RunningProcess } from './running-process.ts';
@@ -25,6 +26,7 @@ export const launchClassic = async (
   const slot = await needs.folders.makeSlot();
   try {
     await placeBundle(bundleFolder, slot.bundle, 'copy');
+    await placeSecrets(needs, spec, slot);
     const env = functionEnvironment(spec, manifest, slot, needs.gatewayUrl);
     const [name] = splitProcess(readSettings(env).process);
     const told: ToWatchdog = {

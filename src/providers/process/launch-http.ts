@@ -7,6 +7,7 @@ import type { Slot } from './folders.ts';
 import { markTimes } from './log-times.ts';
 import type { LaunchNeeds, Launched } from './replica.ts';
 import { placeBundle } from './place-bundle.ts';
+import { placeSecrets } from './place-secrets.ts';
 import { untilReady } from './ready.ts';
 import { logFile } from './replica-logs.ts';
 import { RunningProcess } from './running-process.ts';
@@ -26,6 +27,7 @@ export const launchHttp = async (
   const slot = await needs.folders.makeSlot();
   try {
     await placeBundle(bundleFolder, slot.bundle, 'copy');
+    await placeSecrets(needs, spec, slot);
     const address = await chooseAddress(manifest, slot);
     const env = { ...functionEnvironment(spec, manifest, slot, needs.gatewayUrl), ...listenEnvironment(address) };
     const [name, ...args] = httpCommand(manifest, env);

@@ -4,6 +4,7 @@ import type { FunctionSpec } from '../provider.ts';
 import { functionEnvironment } from './environment.ts';
 import type { LaunchNeeds, Launched } from './replica.ts';
 import { placeBundle } from './place-bundle.ts';
+import { placeSecrets } from './place-secrets.ts';
 import { adoptLog, logFile } from './replica-logs.ts';
 import { specialise } from './worker-pool.ts';
 
@@ -25,6 +26,7 @@ export const launchNode = async (
     ready: async () => {
       await Promise.all([
         placeBundle(bundleFolder, slot.bundle, 'link'),
+        placeSecrets(needs, spec, slot),
         adoptLog(slot.log, logFile(needs.folders.logs(spec.ref), slot.id)),
       ]);
       await specialise(

@@ -10,7 +10,7 @@ import type { FunctionProvider, FunctionSpec, LogOptions, ProvidedFunction, Repl
 import { checkRunnable, openBundle } from './check-runnable.ts';
 import { Fleet } from './fleet.ts';
 import { Folders } from './folders.ts';
-import type { Replica } from './replica.ts';
+import type { Replica, SecretReader } from './replica.ts';
 import { Ledger } from './ledger.ts';
 import { readLogs } from './read-logs.ts';
 import { logFile } from './replica-logs.ts';
@@ -28,6 +28,8 @@ export type ProcessProviderNeeds = {
   readonly runFolder: string;
   /** What functions get as `OPENFAAS_URL`. */
   readonly gatewayUrl: string;
+  /** Values of the secrets that a deployment names; without it, deployments with secrets do not start. */
+  readonly secrets?: SecretReader;
   /** Workers kept warm; 0 forks one for each replica. */
   readonly poolSize: number;
   /** Wanted replicas, at most. */
@@ -50,6 +52,11 @@ export type ReplicaInfo = {
   readonly pid: number;
   /** In node and classic mode each line begins with its time; `PATH.1`, if there is one, holds what came before. */
   readonly logFile: string;
+};
+
+/** For a provider that was not told where secrets are. */
+const noSecrets: SecretReader = (_, names) => {
+  throw new SkeinError('unavailable', `this node cannot read the secrets ${names.join(', ')}`);
 };
 
 type Deployed = { fleet: Fleet; next?: Fleet };
@@ -296,6 +303,7 @@ export class ProcessProvider implements FunctionProvider {
         clock,
         log,
         gatewayUrl,
+        secrets: this.#needs.secrets ?? noSecrets,
         folders: this.#folders,
         ledger: this.#ledger,
         pool: this.#pool,

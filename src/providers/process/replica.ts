@@ -21,6 +21,9 @@ export type Replica = {
   readonly readyAtMs: number;
 };
 
+/** The values of secrets, in the order of `names`. Throws when one is not there. */
+export type SecretReader = (namespace: string, names: readonly string[]) => ReadonlyMap<string, Uint8Array>;
+
 export type LaunchNeeds = {
   readonly clock: Clock;
   readonly folders: Folders;
@@ -28,6 +31,7 @@ export type LaunchNeeds = {
   readonly pool: WorkerPool;
   readonly runtime: () => Promise<Runtime>;
   readonly gatewayUrl: string;
+  readonly secrets: SecretReader;
   readonly readyTimeoutMs: number;
 };
 
