@@ -37,8 +37,14 @@ const coldLoad = 0.8;
 /** The weight of a round trip, in service times, against load. */
 const rttWeight = 0.25;
 
-/** What a start there counts, against load: a warm peer is preferred while it is not much busier. */
-const startWeight = 0.15;
+/**
+ * What a start there counts, against load. Little: it takes tens of milliseconds, once, and a federation whose
+ * neighbours stay cold is slow when it needs them.
+ */
+const startWeight = 0.02;
+
+/** Where all are cold, load decides between round trips that differ by less than a few milliseconds. */
+const tieWeight = 0.05;
 
 /**
  * Decides from the plan and the present state. Reads both, changes neither; the same `random` gives the same answer.
@@ -168,7 +174,7 @@ const leastLoaded = (
     const peer = live.peers.get(share.id);
     const load = loadOf(share.id, peer, state, request);
     const start = peer?.functions.get(request.key)?.replicas === 0 ? startWeight : 0;
-    const score = Math.max(load, coldLoad) + start + (rttWeight * (peer?.rttMs ?? 0)) / serviceMs + load / 100;
+    const score = Math.max(load, coldLoad) + start + (rttWeight * (peer?.rttMs ?? 0)) / serviceMs + tieWeight * load;
     if (score < bestScore) {
       best = share;
       bestScore = score;

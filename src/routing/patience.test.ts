@@ -42,9 +42,9 @@ describe('a queue', () => {
 
   it.each([
     ['stands', () => 20],
-    ['grows', (now: number) => 1 + Math.floor(now / 10)],
+    ['grows', (now: number) => 15 + Math.floor(now / 10)],
   ])('that %s is overloaded within two intervals', (_name, lengths) => {
-    const interval = 100;
+    const interval = 200;
     expect(watched(lengths, interval - 10).overloaded).toBe(false);
     expect(watched(lengths, 2 * interval).overloaded).toBe(true);
   });
@@ -54,16 +54,21 @@ describe('a queue', () => {
     expect(watched(() => 20, 2_000, { serviceMs: 500 }).overloaded).toBe(true);
   });
 
+  it('that stays shorter than half a service time of work is never overloaded', () => {
+    expect(watched(() => 14, 60_000).overloaded).toBe(false);
+    expect(watched(() => 15, 60_000).overloaded).toBe(true);
+  });
+
   it('is not judged while replicas start', () => {
     expect(watched(() => 500, 5_000, { warming: true }).overloaded).toBe(false);
   });
 
   it('recovers when it has been empty for an interval, and not before', () => {
-    const patience = watched(() => 20, 300);
-    observeQueue(patience, facts(0), 310);
-    observeQueue(patience, facts(0), 400);
+    const patience = watched(() => 20, 500);
+    observeQueue(patience, facts(0), 510);
+    observeQueue(patience, facts(0), 700);
     expect(patience.overloaded).toBe(true);
-    observeQueue(patience, facts(0), 410);
+    observeQueue(patience, facts(0), 710);
     expect(patience.overloaded).toBe(false);
   });
 

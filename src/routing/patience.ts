@@ -5,7 +5,10 @@
  * Maurer 2015; the interval here follows the service time, because functions take from 1 ms to minutes.)
  */
 export type Patience = {
-  /** Since when the queue has not been empty, or when it was last seen to shrink; undefined while it is empty. */
+  /**
+   * Since when more wait than start within half a service time, or when that number was last seen to shrink; undefined
+   * while they are fewer: a short queue costs nobody much, however long it stands.
+   */
   standingSince: number | undefined;
   /** Its length then. */
   standingLength: number;
@@ -36,17 +39,18 @@ export type QueueFacts = {
 /** Most requests of one function that wait at one node, whatever the time. */
 export const maxQueued = 10_000;
 
-const leastIntervalMs = 100;
+const leastIntervalMs = 200;
 
 /** Brings the state up to `now`; call it whenever the queue's length changes or something is to be decided. */
 export const observeQueue = (patience: Patience, facts: QueueFacts, now: number): void => {
   if (facts.length === 0 || facts.warming) {
-    patience.standingSince = undefined;
     patience.calmSince ??= now;
     if (now - patience.calmSince >= intervalMs(facts)) patience.overloaded = false;
+  } else patience.calmSince = undefined;
+  if (facts.warming || facts.length <= facts.width / 2) {
+    patience.standingSince = undefined;
     return;
   }
-  patience.calmSince = undefined;
   if (patience.standingSince !== undefined && now - patience.standingSince < intervalMs(facts)) return;
   if (patience.standingSince !== undefined && facts.length >= patience.standingLength) patience.overloaded = true;
   patience.standingSince = now;
