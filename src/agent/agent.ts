@@ -29,7 +29,7 @@ import { Neighbours } from './neighbours.ts';
 import type { PeerFetch } from './peer-fetch.ts';
 import { Rates } from './rates.ts';
 import { Reconciler } from './reconciler.ts';
-import { Scaler } from './scaler.ts';
+import { Scaler, type FunctionLoad } from './scaler.ts';
 import { StatusTeller } from './status-teller.ts';
 import { StrategyHost } from './strategy-host.ts';
 import { buildView } from './view.ts';
@@ -276,8 +276,7 @@ export class Agent {
     this.#welcomePeers();
     const now = clock.now();
     for (const hosted of this.#hosted.values()) {
-      const observed = this.#rates.latest?.functions[hosted.key];
-      this.#scaler.look(hosted, (observed?.inFlight ?? 0) + (observed?.queued ?? 0));
+      this.#scaler.look(hosted, this.#loadOf(hosted.key));
     }
     this.#tellStatus();
     instruments.replicas([...this.#hosted.values()].map((hosted) => [hosted.key, this.#replicas(hosted).length]));
@@ -287,6 +286,12 @@ export class Agent {
         return announcement === undefined ? [] : [[announcement.name, Math.max(0, now - at) / 1000] as const];
       }),
     );
+  }
+
+  #loadOf(key: FunctionKey): FunctionLoad {
+    const observed = this.#rates.latest?.functions[key];
+    const inFlight = (observed?.inFlight ?? 0) + (observed?.queued ?? 0);
+    return { inFlight, perSecond: this.#rates.of(key).served };
   }
 
   #view(): void {
@@ -401,7 +406,7 @@ export class Agent {
 
   #functionChanged(key: FunctionKey): void {
     const hosted = this.#hosted.get(key);
-    if (hosted !== undefined) this.#scaler.look(hosted, this.#rates.latest?.functions[key]?.inFlight ?? 0);
+    if (hosted !== undefined) this.#scaler.look(hosted, this.#loadOf(key));
     this.#view();
     this.#tellStatus();
     this.#replan();
@@ -409,7 +414,7 @@ export class Agent {
 
   #demanded({ key, inFlight }: Demand): void {
     const hosted = this.#hosted.get(key);
-    if (hosted !== undefined) this.#scaler.look(hosted, inFlight);
+    if (hosted !== undefined) this.#scaler.look(hosted, { ...this.#loadOf(key), inFlight });
   }
 
   #membersChanged(): void {

@@ -30,4 +30,19 @@ describe('settings of a function', () => {
       max: 0,
     });
   });
+
+  test('read what a replica should carry, and how long it stays without calls', () => {
+    const target = (labels: Record<string, string>) =>
+      deployment({ 'com.openfaas.scale.target': '10', ...labels }).target;
+    expect(deployment().target).toBeUndefined();
+    expect(target({})).toEqual({ type: 'capacity', perReplica: 9 });
+    expect(target({ 'com.openfaas.scale.type': 'rps', 'com.openfaas.scale.target-proportion': '0.5' })).toEqual({
+      type: 'rps',
+      perReplica: 5,
+    });
+    expect(deployment({ 'com.openfaas.scale.zero-duration': '90s' }).idleMs).toBe(90_000);
+    expect(deployment().idleMs).toBeUndefined();
+    expect(deployment({ 'com.openfaas.scale.zero': 'false' }).min).toBe(1);
+    expect(deployment({ 'com.openfaas.scale.zero': 'true' }).min).toBe(0);
+  });
 });

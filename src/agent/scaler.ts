@@ -5,6 +5,7 @@ import type { FunctionProvider } from '../providers/provider.ts';
 import type { Clock } from '../std/clock.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Hosted } from './hosted.ts';
+import type { FunctionSettings } from './labels.ts';
 import { maxReplicasOf } from './compose-plan.ts';
 
 export type ScalerNeeds = {
@@ -20,6 +21,25 @@ const defaultPerReplica = 4;
 
 /** After a failure the next try waits half a second, then twice as long each time. */
 const longestRetryMs = 30_000;
+
+/** What a function has to do at this node. */
+export type FunctionLoad = {
+  /** Calls that run or wait. */
+  readonly inFlight: number;
+  /** Calls served a second. */
+  readonly perSecond: number;
+};
+
+/** A call that waits needs a replica, however few calls there are a second. */
+const measureOf = (settings: FunctionSettings, { inFlight, perSecond }: FunctionLoad) => {
+  const { perReplica, target } = settings;
+  if (target?.type === 'rps') {
+    const least = inFlight > 0 ? Math.min(1, target.perReplica) : 0;
+    return { inFlight: Math.max(perSecond, least), perReplica: target.perReplica, strict: true };
+  }
+  if (target !== undefined) return { inFlight, perReplica: target.perReplica, strict: true };
+  return { inFlight, perReplica: perReplica > 0 ? perReplica : defaultPerReplica, strict: perReplica > 0 };
+};
 
 type Entry = {
   state: ScaleState;
@@ -43,19 +63,17 @@ export class Scaler {
   }
 
   /** Calls wait and no replica is free, or time has passed: look at the function anew. */
-  look(hosted: Hosted, inFlight: number): void {
+  look(hosted: Hosted, load: FunctionLoad): void {
     if (hosted.spec === undefined || !hosted.ready) return;
     const entry = this.#entry(hosted);
     const { settings } = hosted;
     const max = maxReplicasOf(hosted, this.#needs.maxReplicas);
     const { state, wanted } = scaleReplicas(entry.state, entry.wanted, {
       now: this.#needs.clock.monotonic(),
-      inFlight,
-      perReplica: settings.perReplica > 0 ? settings.perReplica : defaultPerReplica,
-      strict: settings.perReplica > 0,
+      ...measureOf(settings, load),
       min: Math.min(max, Math.max(settings.min, entry.floor)),
       max,
-      idleMs: this.#needs.idleMs,
+      idleMs: settings.idleMs ?? this.#needs.idleMs,
     });
     entry.state = state;
     entry.wanted = wanted;

@@ -368,6 +368,11 @@ export class Plane {
           this.#run(call);
           return;
         }
+        if (!call.ended && !answer.begun && this.#wasDropped(call, replica)) {
+          // It closed a connection that it thought idle, in the moment in which the call was put on it.
+          this.#run(call);
+          return;
+        }
         release();
         if (!call.ended) {
           if (answer.begun) this.#breakOff(call, answer);
@@ -376,6 +381,12 @@ export class Plane {
         this.#freed(call.key);
       },
     });
+  }
+
+  /** The replica is not in the plan any more, so it was told to go; and the call can be told whole to another. */
+  #wasDropped(call: Call, replica: ReplicaPlan): boolean {
+    const present = this.#plan?.functions[call.key]?.replicas.some(({ id }) => id === replica.id) ?? false;
+    return !present && call.body.kind !== 'stream';
   }
 
   // ---- at a peer

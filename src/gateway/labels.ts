@@ -40,7 +40,8 @@ const rules: Readonly<Record<string, Rule>> = {
   'com.openfaas.scale.zero-duration': duration,
   'com.openfaas.scale.target': positive,
   'com.openfaas.scale.target-proportion': share,
-  'com.openfaas.scale.type': oneOf('rps', 'capacity', 'cpu', 'queue'),
+  // By processor time or queue length nothing is scaled here: better said than ignored.
+  'com.openfaas.scale.type': oneOf('rps', 'capacity'),
 };
 
 /** Refuses, with `invalid` and the label's name, values that could not be followed. */

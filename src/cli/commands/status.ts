@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import { SkeinError } from '../../domain/errors.ts';
 import type { FederationMember, FederationStatus } from '../../gateway/needs.ts';
 import { textTable } from '../../std/text-table.ts';
 import { createClient } from '../client.ts';
@@ -23,8 +22,6 @@ const status = async (_flags: object, command: Command): Promise<void> => {
   if (globals.json) console.log(JSON.stringify(federation));
   else if (globals.quiet) for (const { name } of federation.members) console.log(name);
   else console.log(render(federation));
-  const gone = federation.members.filter(({ state }) => state === 'gone').map(({ name }) => name);
-  if (gone.length > 0) throw new SkeinError('unavailable', `not reachable: ${gone.join(', ')}`);
 };
 
 const render = ({ members, strategy, self, catalogue }: FederationStatus): string =>

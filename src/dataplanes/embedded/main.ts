@@ -74,7 +74,8 @@ const merged = (command: Extract<Command, { kind: 'plan' }>): Plan => {
 
 const restore = async (): Promise<void> => {
   try {
-    plane.apply(JSON.parse(await readFile(settings.planFile, 'utf8')) as Plan);
+    // A plan that was left by an orderly stop says that the node leaves; this is its return.
+    plane.apply({ ...(JSON.parse(await readFile(settings.planFile, 'utf8')) as Plan), draining: false });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
     log.warn({ error: messageOf(error) }, 'the plan on disk could not be read; waiting for the agent');

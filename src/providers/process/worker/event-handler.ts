@@ -70,9 +70,7 @@ export const eventListener = (handler: EventHandler): Listener => {
     readBody(request, limits, (fault, bytes) => {
       if (fault !== undefined) {
         request.resume();
-        response
-          .writeHead(fault.status, { 'content-type': 'text/plain; charset=utf-8', connection: 'close' })
-          .end(`${fault.message}\n`);
+        response.writeHead(fault.status, { 'content-type': 'text/plain; charset=utf-8' }).end(`${fault.message}\n`);
         return;
       }
       const body = parseBody(request, bytes, limits);
