@@ -128,12 +128,12 @@ const assemble = async (
       maxBodyBytes: config.limits.bodyBytes,
     },
   });
-  await dataPlane.start();
-  const adopted = dataPlane.adopted;
+  // Before it starts: a start that fails leaves timers, which would keep this process from ending.
   stack.push((ending) => {
     if (ending.kind === 'stopped') return dataPlane.stop(ending.drainMs);
-    return adopted ? dataPlane.release() : dataPlane.stop(0);
+    return dataPlane.adopted ? dataPlane.release() : dataPlane.stop(0);
   });
+  await dataPlane.start();
   const { gateway, peer } = dataPlane.address();
   const gatewayUrl = `http://${formatListen({ host: reachable(gateway.host), port: gateway.port })}`;
 
