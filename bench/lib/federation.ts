@@ -7,7 +7,7 @@ import { createClient, type Client } from '../../src/cli/client.ts';
 import { readFederation } from '../../src/cli/federation-client.ts';
 import { buildAndPush } from '../../src/cli/push-bundle.ts';
 import { checkPorts, LocalFederation, portsFrom, urlOf, type NodePlan } from '../../src/cli/run-federation.ts';
-import { adminPasswordFile, federationKeyFile, newPassword } from '../../src/cli/run-node.ts';
+import { adminPasswordFile, federationKeyFile, newPassword } from '../../src/cli/node-files.ts';
 import { endNode } from '../../src/cli/sweep.ts';
 import { loadOrCreateFederationKey } from '../../src/membership/federation-key.ts';
 import { loadOrCreateSecret } from '../../src/membership/secret-file.ts';

@@ -1,5 +1,5 @@
-import { randomBytes, timingSafeEqual, createHash } from 'node:crypto';
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { timingSafeEqual, createHash } from 'node:crypto';
+import { mkdir, readFile } from 'node:fs/promises';
 import { arch } from 'node:os';
 import { join } from 'node:path';
 import { Agent } from '../agent/agent.ts';
@@ -43,6 +43,7 @@ import type { Log } from '../telemetry/log.ts';
 import { serveMetrics } from '../telemetry/metrics.ts';
 import { createNodeUsage } from '../telemetry/node.ts';
 import { settingsOf } from '../agent/labels.ts';
+import { adminPasswordFile, federationKeyFile, newPassword } from './node-files.ts';
 import { makeRunFolder, removeRunFolder } from './run-folder.ts';
 
 export type RunningNode = {
@@ -55,9 +56,6 @@ export type RunningNode = {
 const usageEveryMs = 5_000;
 /** Peers hear that this node leaves before it stops listening. */
 const farewellMs = 150;
-
-export const adminPasswordFile = (data: string): string => join(data, 'admin-password');
-export const federationKeyFile = (data: string): string => join(data, 'federation.key');
 
 /** The one place where a node is put together from its parts. */
 export const runNode = async (config: Config, log: Log): Promise<RunningNode> => {
@@ -325,8 +323,6 @@ const makeDataFolder = async (folder: string): Promise<void> => {
   }
 };
 
-export const newPassword = (): string => `${randomBytes(24).toString('base64url')}\n`;
-
 const adminOf = (secret: string): Admin => {
   const hash = (text: string): Buffer => createHash('sha256').update(text).digest();
   const user = hash('admin');
@@ -346,11 +342,4 @@ const reachable = (host: string): string => (host === '0.0.0.0' ? '127.0.0.1' : 
 const programVersion = async (): Promise<string> => {
   const text = await readFile(new URL('../../package.json', import.meta.url), 'utf8');
   return (JSON.parse(text) as { readonly version: string }).version;
-};
-
-/** What a node that was killed left behind on disk, once its processes are ended. */
-export const sweepNodeFiles = async (folder: string): Promise<void> => {
-  for (const name of ['agent.pid', 'plane.pid']) removePidFile(join(folder, name));
-  await removeRunFolder(folder);
-  await rm(join(folder, 'plan.json.new'), { force: true });
 };

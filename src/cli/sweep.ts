@@ -5,7 +5,7 @@ import { sweepProcesses } from '../providers/process/sweep.ts';
 import { readPidFile } from '../std/pid-file.ts';
 import { isAlive, type ProcessIdentity } from '../std/process-identity.ts';
 import { signalProcess } from '../std/signal-process.ts';
-import { sweepNodeFiles } from './run-node.ts';
+import { sweepNodeFiles } from './node-files.ts';
 
 /** How long a process may take to end by itself. */
 const graceMs = 15_000;

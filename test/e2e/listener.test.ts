@@ -8,6 +8,7 @@ import { until } from './until.ts';
 type Mirrored = {
   readonly headers: Readonly<Record<string, string>>;
   readonly bytes: number;
+  readonly waiting: number;
   readonly left: number;
   readonly pid: number;
 };
@@ -107,10 +108,7 @@ test.each([1, 2])('a client that leaves is noticed by the function (node-%i)', a
   const leaving = request(`${url}/function/mirror?wait`, { agent: false });
   leaving.on('error', () => {});
   leaving.end();
-  await until('the call runs', async () => {
-    const { members } = await federation.node(2).status();
-    return members[0]!.inFlight >= 1;
-  });
+  await until('the call runs', async () => (await mirrored(2)).waiting === 1);
   leaving.destroy();
   await until('the function has noticed', async () => (await mirrored(2)).left === before.left + 1);
 });

@@ -12,7 +12,7 @@ import { readFederation } from '../federation-client.ts';
 import { addGlobals, globalsOf } from '../globals.ts';
 import { liveTable, perSecond, type Sample } from '../live-table.ts';
 import { checkPorts, LocalFederation, portsFrom, urlOf, type FederationPlan } from '../run-federation.ts';
-import { adminPasswordFile, federationKeyFile, newPassword } from '../run-node.ts';
+import { adminPasswordFile, federationKeyFile, newPassword } from '../node-files.ts';
 import { buildSamples, deploySamples } from '../samples.ts';
 import { endNode, nodeFolders, runsNode } from '../sweep.ts';
 import { UsageError } from '../usage-error.ts';
