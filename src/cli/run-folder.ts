@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { lstat, mkdir, readlink, rm, symlink } from 'node:fs/promises';
+import { lstat, mkdir, readlink, rm, rmdir, symlink } from 'node:fs/promises';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { SkeinError } from '../domain/errors.ts';
@@ -29,6 +29,18 @@ export const removeRunFolder = async (nodeFolder: string): Promise<void> => {
   const known = await readlink(linkOf(nodeFolder)).catch(() => undefined);
   if (known !== undefined && (await isOurs(known))) await rm(known, { recursive: true, force: true });
   await rm(linkOf(nodeFolder), { force: true });
+};
+
+/** Where nothing is left running: a socket in it may be one that somebody still answers on. */
+export const removeEmptyRunFolder = async (nodeFolder: string): Promise<void> => {
+  const known = await readlink(linkOf(nodeFolder)).catch(() => undefined);
+  if (known === undefined) return;
+  try {
+    await rmdir(known);
+    await rm(linkOf(nodeFolder), { force: true });
+  } catch {
+    // Not empty: the next start finds it, and what is in it.
+  }
 };
 
 const linkOf = (nodeFolder: string): string => join(nodeFolder, 'run');

@@ -44,7 +44,7 @@ import { serveMetrics } from '../telemetry/metrics.ts';
 import { createNodeUsage } from '../telemetry/node.ts';
 import { settingsOf } from '../agent/labels.ts';
 import { adminPasswordFile, federationKeyFile, newPassword } from './node-files.ts';
-import { makeRunFolder, removeRunFolder } from './run-folder.ts';
+import { makeRunFolder, removeEmptyRunFolder, removeRunFolder } from './run-folder.ts';
 
 export type RunningNode = {
   readonly name: string;
@@ -99,7 +99,7 @@ const assemble = async (
   writePidFile(pidFile, process.pid);
   stack.push(() => removePidFile(pidFile));
   const runFolder = await makeRunFolder(folder);
-  stack.push((ending) => (ending.kind === 'stopped' ? removeRunFolder(folder) : undefined));
+  stack.push((ending) => (ending.kind === 'stopped' ? removeRunFolder(folder) : removeEmptyRunFolder(folder)));
 
   const identityFile = join(folder, 'identity.pem');
   const identity = await loadOrCreateIdentity(identityFile);

@@ -167,13 +167,22 @@ describe('counters', () => {
 describe('a peer that does not answer', () => {
   it('is left alone longer each time, at most half a minute, until it answers', () => {
     const live = emptyLive();
+    let now = 0;
     const pauses = [1, 2, 3, 4, 5, 6, 7, 8].map(() => {
-      failed(live, nodeId('a'), 0);
-      return peerLive(live, nodeId('a')).suspectUntil;
+      failed(live, nodeId('a'), now);
+      const pause = peerLive(live, nodeId('a')).suspectUntil - now;
+      now += pause;
+      return pause;
     });
     expect(pauses).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000]);
     answered(live, nodeId('a'));
     expect(peerLive(live, nodeId('a')).suspectUntil).toBe(0);
+  });
+
+  it('is left alone once for all the calls that failed with it', () => {
+    const live = emptyLive();
+    for (const now of [0, 1, 2, 999]) failed(live, nodeId('a'), now);
+    expect(peerLive(live, nodeId('a')).suspectUntil).toBe(1_000);
   });
 
   it('keeps what is known of its function when it refuses', () => {

@@ -229,6 +229,8 @@ export const closed = (live: Live, from: NodeId, key: FunctionKey, until: number
 /** A peer did not answer: pauses of 1 s, 2 s, 4 s … 30 s, until it answers again. */
 export const failed = (live: Live, from: NodeId, now: number): void => {
   const peer = peerLive(live, from);
+  // Calls that were under way together fail together: that is one failure, not a reason to shun it for longer.
+  if (now < peer.suspectUntil) return;
   peer.failures = Math.min(peer.failures + 1, 6);
   peer.suspectUntil = now + Math.min(30_000, 500 * 2 ** peer.failures);
 };

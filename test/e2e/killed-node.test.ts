@@ -19,23 +19,36 @@ afterAll(async () => {
   await federation?.end();
 });
 
+/** Of 100 ms each: what node-1 (4 slots) and node-2 (8) carry without node-3, and what they cannot. */
+const withoutIt = 90;
+const notWithoutIt = 140;
+
 test('a node that is killed costs only the calls in flight at it, and takes load again once it is restarted', async () => {
-  const victim = federation.node(2);
+  const victim = federation.node(3);
   const target = `${federation.node(1).url}/function/burn?sleep=100`;
-  const killAtMs = 2_500;
+  const servesSome = () =>
+    until(
+      `${victim.name} serves calls of the others`,
+      async () => {
+        const { nodes } = await runLoad({ target, rate: notWithoutIt, durationMs: 1_000 });
+        return (nodes[victim.name]?.served ?? 0) > 0;
+      },
+      60_000,
+    );
+  await servesSome();
+
   let killed = false;
   const result = await runLoad(
-    { target, rate: 100, durationMs: 7_000 },
+    { target, rate: withoutIt, durationMs: 7_000 },
     {
-      onProgress: ({ elapsedMs, succeeded }) => {
-        if (killed || elapsedMs < killAtMs - 600 || succeeded === 0) return;
+      onProgress: ({ elapsedMs }) => {
+        if (killed || elapsedMs < 1_900) return;
         killed = true;
         victim.kill();
       },
     },
   );
   expect(killed).toBe(true);
-  expect(result.nodes[victim.name]?.served).toBeGreaterThan(0);
   // Its slots, and those that were on their way to it.
   const most = victim.slots + 8;
   expect(result.failed, JSON.stringify(losses(result))).toBeLessThanOrEqual(most);
@@ -46,9 +59,5 @@ test('a node that is killed costs only the calls in flight at it, and takes load
   await victim.restart();
   await federation.whole();
   await federation.everywhere('burn');
-  await until('the restarted node serves calls of the others', async () => {
-    const again = await runLoad({ target, rate: 100, durationMs: 1_000 });
-    expect(losses(again)).toEqual({});
-    return (again.nodes[victim.name]?.served ?? 0) > 0;
-  });
+  await servesSome();
 });

@@ -71,13 +71,14 @@ const occupied = async (port: number): Promise<boolean> => {
 };
 
 describe('a federation that skein up starts', () => {
-  const data = temporaryFolder();
+  let data = '';
   let port = 0;
   let up: Up;
   const skein = (...args: readonly string[]): Promise<Ran> =>
     runSkein([...args, '--data', data], { env: { SKEIN_GATEWAY: `http://127.0.0.1:${port}` }, cwd: data });
 
   beforeAll(async () => {
+    data = temporaryFolder();
     port = await portFor(3);
     up = new Up(data, port);
     await up.ready();
@@ -267,8 +268,16 @@ describe('skein up says in one sentence', () => {
 });
 
 describe('skein node says in one sentence', () => {
-  const data = temporaryFolder();
-  afterAll(() => rmSync(data, { recursive: true, force: true }));
+  let data = '';
+  beforeAll(() => {
+    data = temporaryFolder();
+  });
+  afterAll(async () => {
+    await runSkein(['down', '--data', data]);
+    // Also one that says what is wrong and then does not end.
+    await gone(data);
+    rmSync(data, { recursive: true, force: true });
+  });
 
   test('what is wrong with a configuration', async () => {
     const file = join(data, 'skein.yaml');
