@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { freshScale, scaleReplicas, type ScaleFacts, type ScaleState } from './replicas.ts';
+import { freshScale, scaleReplicas, stepMs, type ScaleFacts, type ScaleState } from './replicas.ts';
 
 const facts = (changes: Partial<ScaleFacts>): ScaleFacts => ({
   now: 0,
@@ -41,12 +41,7 @@ describe('replicas of a function', () => {
   });
 
   test('are added one at a time where calls need not wait for them', () => {
-    const steps = [
-      { now: 0, inFlight: 16, strict: false },
-      { now: 999, inFlight: 16, strict: false },
-      { now: 1_000, inFlight: 16, strict: false },
-      { now: 2_000, inFlight: 16, strict: false },
-    ];
+    const steps = [0, stepMs - 1, stepMs, 2 * stepMs].map((now) => ({ now, inFlight: 16, strict: false }));
     expect(run(freshScale(0, 0), steps)).toEqual([1, 1, 2, 3]);
   });
 

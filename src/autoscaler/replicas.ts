@@ -36,7 +36,7 @@ export const freshScale = (needed: number, now: number): ScaleState => ({
 });
 
 /** Between one added replica and the next, milliseconds, where none has to be there. */
-export const stepMs = 1_000;
+export const stepMs = 2_000;
 
 export const scaleReplicas = (
   state: ScaleState,

@@ -19,8 +19,12 @@ const watched = (lengths: (now: number) => number, forMs: number, changes: Parti
 };
 
 describe('a queue', () => {
-  it('that shrinks is not overloaded, however long it takes', () => {
-    expect(watched((now) => Math.max(0, 5_000 - now), 6_000).overloaded).toBe(false);
+  it('that will be empty in a few seconds is not overloaded', () => {
+    expect(watched((now) => Math.max(0, 2_500 - now), 6_000).overloaded).toBe(false);
+  });
+
+  it('that shrinks, but would take long to empty, is overloaded', () => {
+    expect(watched((now) => 500 - Math.floor(now / 200), 2_000).overloaded).toBe(true);
   });
 
   it('that empties within an interval is not overloaded, whatever bursts come', () => {

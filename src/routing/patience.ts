@@ -40,6 +40,7 @@ export type QueueFacts = {
 export const maxQueued = 10_000;
 
 const leastIntervalMs = 200;
+const horizonMs = 3_000;
 
 /** Brings the state up to `now`; call it whenever the queue's length changes or something is to be decided. */
 export const observeQueue = (patience: Patience, facts: QueueFacts, now: number): void => {
@@ -52,9 +53,15 @@ export const observeQueue = (patience: Patience, facts: QueueFacts, now: number)
     return;
   }
   if (patience.standingSince !== undefined && now - patience.standingSince < intervalMs(facts)) return;
-  if (patience.standingSince !== undefined && facts.length >= patience.standingLength) patience.overloaded = true;
+  if (patience.standingSince !== undefined && !emptiesSoon(patience, facts, now)) patience.overloaded = true;
   patience.standingSince = now;
   patience.standingLength = facts.length;
+};
+
+/** A queue that shrinks by one now and then will be there tomorrow: only one that is empty in a few seconds at its pace is a burst. */
+const emptiesSoon = ({ standingSince = 0, standingLength }: Patience, facts: QueueFacts, now: number): boolean => {
+  const perMs = (standingLength - facts.length) / Math.max(1, now - standingSince);
+  return perMs * Math.max(horizonMs, facts.queueMs) >= facts.length;
 };
 
 /** Whether one more may wait. In overload as many may as start within a quarter of a service time: enough to leave no slot idle. */

@@ -13,7 +13,7 @@ import type { FromWorker, ToWorker } from './worker/messages.ts';
 
 const bootTimeoutMs = 20_000;
 /** Refilling keeps out of the way of the functions that were just started: forking costs more than they do. */
-const refillDelayMs = 750;
+const refillDelayMs = 2_500;
 const retryDelayMs = 1000;
 const refillsAtOnce = 1;
 const forksAtOnce = 4;
