@@ -19,11 +19,11 @@ afterAll(async () => {
   await federation?.end();
 });
 
-/** Of 100 ms each: what node-1 (4 slots) and node-2 (8) carry without node-3, and what they cannot. */
-const withoutIt = 90;
-const notWithoutIt = 140;
+/** Of 400 ms each: what node-1 (4 slots) and node-2 (8) carry without node-3, and what they cannot. */
+const withoutIt = 22;
+const notWithoutIt = 36;
 
-const target = (): string => `${federation.node(1).url}/function/burn?sleep=100`;
+const target = (): string => `${federation.node(1).url}/function/burn?sleep=400`;
 const seconds = 1_000;
 
 const serves = (name: string) =>

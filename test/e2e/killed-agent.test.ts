@@ -22,9 +22,9 @@ afterAll(async () => {
 
 test('an agent that is killed costs no call, and the next one adopts its data plane and its replicas', async () => {
   const node = federation.node(1);
-  const target = `${node.url}/function/burn?sleep=100`;
-  const loading = runLoad({ target, rate: 100, durationMs: 8_000 });
-  await until('node-1 serves', async () => (await node.status()).traffic.served > 20);
+  const target = `${node.url}/function/burn?sleep=400`;
+  const loading = runLoad({ target, rate: 25, durationMs: 12_000 });
+  await until('node-1 serves', async () => (await node.status()).traffic.served > 10);
   // Those of the first burst are there by now.
   await pause(1_000);
   const plane = node.planePid();
@@ -54,8 +54,8 @@ test('an agent that is killed while nothing happens leaves a data plane that ans
   const node = federation.node(3);
   await node.killAgent();
   const result = await runLoad({
-    target: `${federation.node(1).url}/function/burn?sleep=20`,
-    rate: 100,
+    target: `${federation.node(1).url}/function/burn?sleep=100`,
+    rate: 30,
     durationMs: 2_000,
   });
   expect(losses(result)).toEqual({});

@@ -41,7 +41,7 @@ const sum = (samples: readonly Sample[], name: string, labels: Readonly<Record<s
 test('the metrics of a node tell of the load it had, under the names that others rely on', async () => {
   const [one, two] = [federation.node(1), federation.node(2)];
   const before = await scrape(one);
-  const result = await runLoad({ target: `${one.url}/function/burn?sleep=50`, rate: 200, durationMs: 3_000 });
+  const result = await runLoad({ target: `${one.url}/function/burn?sleep=250`, rate: 40, durationMs: 3_000 });
   expect(result.statuses['503']).toBeGreaterThan(0);
   expect(result.nodes['node-2']?.served).toBeGreaterThan(0);
   await fetch(`${one.url}/function/nobody`);

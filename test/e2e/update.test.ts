@@ -25,7 +25,7 @@ test('an update costs no call, whether of the environment or of the code, and th
   const stop = new AbortController();
   const body = Buffer.from('as it is');
   const loading = runLoad(
-    { target: `${first.url}/function/changing`, rate: 120, durationMs: 60_000, body },
+    { target: `${first.url}/function/changing`, rate: 40, durationMs: 60_000, body },
     { signal: stop.signal },
   );
   const versions = async (count: number): Promise<ReadonlySet<string>> => {
