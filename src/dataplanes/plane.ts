@@ -68,7 +68,7 @@ const startMs = 30_000;
 
 /** What waits while replicas start may wait longer; and what they find when they come is worked off for so long. */
 const coldMs = 10_000;
-const warmMs = 1_000;
+const warmMs = 4_000;
 
 /** A replica that refused a connection is not tried again for this long, unless a new plan comes. */
 const brokenMs = 250;
@@ -542,7 +542,7 @@ export class Plane {
 
   #settleQueue(key: FunctionKey, queue: Waiting, function_: FunctionPlan | undefined): void {
     if (function_ !== undefined) observeQueue(queue.patience, this.#facts(key, function_, queue), this.#now());
-    const remembers = function_ !== undefined && queue.patience.overloaded;
+    const remembers = function_ !== undefined && (queue.patience.overloaded || this.#now() < queue.warmUntil);
     if (queue.calls.length === 0 && !remembers) this.#waiting.delete(key);
   }
 
