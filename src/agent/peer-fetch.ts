@@ -1,7 +1,7 @@
 import { request as httpsRequest } from 'node:https';
 import { Readable } from 'node:stream';
 import type { ChannelCredentials } from '../dataplanes/certificate.ts';
-import { PeerAgent } from '../dataplanes/peer-channel.ts';
+import { PeerAgents } from '../dataplanes/peer-channel.ts';
 import { SkeinError } from '../domain/errors.ts';
 import type { NodeId } from '../domain/ids.ts';
 import type { PeerPlan } from '../routing/plan.ts';
@@ -12,17 +12,16 @@ const maxSockets = 48;
 
 /** The agent's own requests to peers, over the same channel as forwarded calls: both sides prove who they are. */
 export class PeerFetch {
-  readonly #credentials: ChannelCredentials;
-  readonly #agents = new Map<NodeId, { readonly agent: PeerAgent; readonly endpoint: string }>();
+  readonly #agents: PeerAgents;
 
   constructor(credentials: ChannelCredentials) {
-    this.#credentials = credentials;
+    this.#agents = new PeerAgents(credentials, { connectTimeoutMs, maxSockets });
   }
 
   /** As `fetch`, for a path at a peer. `unavailable` when it cannot be reached. */
   async fetch(peer: PeerPlan, path: string, init: RequestInit): Promise<Response> {
     const request = httpsRequest({
-      agent: this.#agent(peer),
+      agent: this.#agents.of(peer),
       path,
       method: init.method ?? 'GET',
       headers: Object.fromEntries(new Headers(init.headers)),
@@ -48,29 +47,10 @@ export class PeerFetch {
 
   /** Closes what leads to peers that left. */
   retain(ids: ReadonlySet<NodeId>): void {
-    for (const [id, { agent }] of this.#agents) {
-      if (ids.has(id)) continue;
-      agent.retire();
-      this.#agents.delete(id);
-    }
+    this.#agents.retain(ids);
   }
 
   stop(): void {
-    for (const { agent } of this.#agents.values()) agent.destroy();
-    this.#agents.clear();
-  }
-
-  #agent(peer: PeerPlan): PeerAgent {
-    const { host, port } = peer.address;
-    const endpoint = `${host} ${port} ${peer.publicKey}`;
-    const known = this.#agents.get(peer.id);
-    if (known?.endpoint === endpoint) return known.agent;
-    known?.agent.retire();
-    const agent = new PeerAgent({ host, port, publicKey: peer.publicKey }, this.#credentials, {
-      connectTimeoutMs,
-      maxSockets,
-    });
-    this.#agents.set(peer.id, { agent, endpoint });
-    return agent;
+    this.#agents.destroy();
   }
 }

@@ -3,6 +3,8 @@ import type { ClientRequestArgs } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { connect, type TLSSocket } from 'node:tls';
 import { SkeinError } from '../domain/errors.ts';
+import type { NodeId } from '../domain/ids.ts';
+import type { PeerPlan } from '../routing/plan.ts';
 import { publicKeyOf, type ChannelCredentials } from './certificate.ts';
 
 export type PeerEndpoint = {
@@ -85,5 +87,47 @@ export class PeerAgent extends HttpsAgent {
       );
     });
     return undefined;
+  }
+}
+
+/** The agents of all peers: one each, and a new one when a peer is found somewhere else or with another key. */
+export class PeerAgents {
+  readonly #credentials: ChannelCredentials;
+  readonly #options: PeerAgentOptions;
+  readonly #agents = new Map<NodeId, { readonly agent: PeerAgent; readonly endpoint: string }>();
+
+  constructor(credentials: ChannelCredentials, options: PeerAgentOptions) {
+    this.#credentials = credentials;
+    this.#options = options;
+  }
+
+  has(id: NodeId): boolean {
+    return this.#agents.has(id);
+  }
+
+  of(peer: PeerPlan): PeerAgent {
+    const { host, port } = peer.address;
+    const endpoint = `${host} ${port} ${peer.publicKey}`;
+    const known = this.#agents.get(peer.id);
+    if (known?.endpoint === endpoint) return known.agent;
+    known?.agent.retire();
+    const agent = new PeerAgent({ host, port, publicKey: peer.publicKey }, this.#credentials, this.#options);
+    this.#agents.set(peer.id, { agent, endpoint });
+    return agent;
+  }
+
+  /** Closes what leads to peers that left; requests under way keep their connections until they end. */
+  retain(ids: ReadonlySet<NodeId>): void {
+    for (const [id, { agent }] of this.#agents) {
+      if (ids.has(id)) continue;
+      this.#agents.delete(id);
+      agent.retire();
+    }
+  }
+
+  /** Ends every connection. */
+  destroy(): void {
+    for (const { agent } of this.#agents.values()) agent.destroy();
+    this.#agents.clear();
   }
 }

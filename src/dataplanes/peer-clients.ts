@@ -3,7 +3,7 @@ import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { NodeId } from '../domain/ids.ts';
 import type { PeerPlan } from '../routing/plan.ts';
 import type { ChannelCredentials } from './certificate.ts';
-import { PeerAgent } from './peer-channel.ts';
+import { PeerAgents } from './peer-channel.ts';
 import type { Call } from './call.ts';
 import type { RawHeaders } from './headers.ts';
 
@@ -36,12 +36,11 @@ const maxConnections = 4096;
  * function takes long: no interim answer within `ackMs` means that it is not there.
  */
 export class PeerClients {
-  readonly #credentials: ChannelCredentials;
   readonly #ackMs: number;
-  readonly #agents = new Map<NodeId, { readonly agent: PeerAgent; readonly endpoint: string }>();
+  readonly #agents: PeerAgents;
 
   constructor(credentials: ChannelCredentials, ackMs: number) {
-    this.#credentials = credentials;
+    this.#agents = new PeerAgents(credentials, { connectTimeoutMs: ackMs, maxSockets: maxConnections });
     this.#ackMs = ackMs;
   }
 
@@ -56,7 +55,7 @@ export class PeerClients {
       lines.push('Expect', '100-continue');
     }
     const request = httpsRequest({
-      agent: this.#agent(peer),
+      agent: this.#agents.of(peer),
       method: call.request.method,
       path: call.request.url,
       headers: lines,
@@ -74,7 +73,7 @@ export class PeerClients {
    */
   warm(peer: PeerPlan): void {
     if (this.#agents.has(peer.id)) return;
-    const agent = this.#agent(peer);
+    const agent = this.#agents.of(peer);
     for (let opened = 0; opened < Math.min(warmConnections, peer.slots); opened += 1) {
       const request = httpsRequest({ agent, path: '/healthz', timeout: 2 * this.#ackMs });
       // A peer that is not there yet is found out by the first call.
@@ -87,17 +86,12 @@ export class PeerClients {
 
   /** Closes what leads to peers that left. */
   retain(ids: ReadonlySet<NodeId>): void {
-    for (const [id, { agent }] of this.#agents) {
-      if (ids.has(id)) continue;
-      this.#agents.delete(id);
-      agent.retire();
-    }
+    this.#agents.retain(ids);
   }
 
   /** Ends every connection, also those in use. */
   close(): void {
-    for (const { agent } of this.#agents.values()) agent.destroy();
-    this.#agents.clear();
+    this.#agents.destroy();
   }
 
   #follow(request: ClientRequest, call: Call, events: PeerEvents): void {
@@ -167,19 +161,5 @@ export class PeerClients {
     });
     response.once('error', () => fail('broken'));
     events.head(response.statusCode ?? 502, response.rawHeaders);
-  }
-
-  #agent(peer: PeerPlan): PeerAgent {
-    const { host, port } = peer.address;
-    const endpoint = `${host} ${port} ${peer.publicKey}`;
-    const known = this.#agents.get(peer.id);
-    if (known?.endpoint === endpoint) return known.agent;
-    known?.agent.retire();
-    const agent = new PeerAgent({ host, port, publicKey: peer.publicKey }, this.#credentials, {
-      connectTimeoutMs: this.#ackMs,
-      maxSockets: maxConnections,
-    });
-    this.#agents.set(peer.id, { agent, endpoint });
-    return agent;
   }
 }
