@@ -71,9 +71,12 @@ const ask = async (replica: ReplicaPlan, asked: Asked = {}): Promise<Answered> =
   return promise;
 };
 
-const logOf = async (ref: FunctionRef): Promise<string> => {
+/** The log once it has what is looked for: an answer does not wait for its last line. */
+const logOf = async (ref: FunctionRef, wanted: string): Promise<string> => {
   const name = readdirSync(bench.provider.logFolder(ref)).find((file) => file.endsWith('.log')) ?? '';
-  return readFile(join(bench.provider.logFolder(ref), name), 'utf8');
+  const read = (): Promise<string> => readFile(join(bench.provider.logFolder(ref), name), 'utf8');
+  await expect.poll(read, { interval: 10, timeout: 15_000 }).toContain(wanted);
+  return read();
 };
 
 const script = (code: string): Files => ({ 'run.sh': `#!/bin/sh\n${code}\n` });
@@ -283,7 +286,7 @@ describe('classic mode answers as the classic watchdog does', () => {
   it('writes what it does to the log, with the time', async () => {
     const { ref, ask } = await start('cat', { debug_headers: 'true' });
     await ask({ body: 'hello', headers: { 'x-a': 'b' } });
-    const log = await logOf(ref);
+    const log = await logOf(ref, 'Duration');
     expect(log).toMatch(/^\d{4}-\d\d-\d\dT[\d:.]+Z \[in\] X-A=\[b\]$/m);
     expect(log).toMatch(/^\d{4}-\d\d-\d\dT[\d:.]+Z Forking fprocess\.$/m);
     expect(log).toMatch(/Z Wrote 5 Bytes - Duration: \d+\.\d{6}s$/m);
@@ -296,7 +299,7 @@ describe('classic mode answers as the classic watchdog does', () => {
       script('echo out; echo err >&2'),
     );
     await ask({ path: '/p?q' });
-    const log = await logOf(ref);
+    const log = await logOf(ref, 'Duration');
     for (const line of ['out', 'stderr: err', 'Query q', 'Path /p']) expect(log).toContain(`Z ${line}\n`);
     expect(log).not.toContain('Wrote');
   });
@@ -411,7 +414,7 @@ describe('the modes of of-watchdog that fork', () => {
   it('streaming tells a failure while it can, and breaks off when it cannot', async () => {
     const silent = await start('./run.sh', { mode: 'streaming' }, script('echo why >&2; exit 4'));
     expect(await silent.ask()).toMatchObject({ status: 500, text: 'exit status 4\n' });
-    expect(await logOf(silent.ref)).toContain('Z stderr: why\n');
+    expect(await logOf(silent.ref, 'why')).toContain('Z stderr: why\n');
     const begun = await start('./run.sh', { mode: 'streaming' }, script('echo begun; sleep 0.3; exit 4'));
     await expect(begun.ask()).rejects.toThrow('aborted');
   });
