@@ -1,4 +1,5 @@
-import type { ServerResponse } from 'node:http';
+import type { Call } from './call.ts';
+import type { Outgoing } from './exchange.ts';
 import type { RawHeaders } from './headers.ts';
 
 /** Answers up to this length are sent with their head in one write. */
@@ -9,11 +10,13 @@ const joinedBytes = 64 * 1024;
  * out in one write; anything else (events, long and endless answers) is flushed at once.
  */
 export class Answer {
-  readonly #response: ServerResponse;
+  readonly #call: Call;
+  readonly #response: Outgoing;
   #held = false;
 
-  constructor(response: ServerResponse) {
-    this.#response = response;
+  constructor(call: Call) {
+    this.#call = call;
+    this.#response = call.response;
   }
 
   get begun(): boolean {
@@ -29,6 +32,7 @@ export class Answer {
   /** False when the client is slower: go on after `resume` is called. */
   data(chunk: Buffer, resume: () => void): boolean {
     this.#held = false;
+    this.#call.bytesOut += chunk.length;
     if (this.#response.write(chunk)) return true;
     this.#response.once('drain', resume);
     return false;

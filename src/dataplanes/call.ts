@@ -1,7 +1,9 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { randomUUID } from 'node:crypto';
 import type { FunctionKey, NodeId } from '../domain/ids.ts';
-import type { RawHeaders } from './headers.ts';
+import type { Reason } from '../domain/reason.ts';
+import type { AskedTime } from './deadline.ts';
+import type { Incoming, Outgoing, Upgrade } from './exchange.ts';
+import { valueOf, type RawHeaders } from './headers.ts';
 
 /** A body as far as it matters for a second try: kept whole, or still with the client. */
 export type Body =
@@ -25,20 +27,27 @@ export type CallPhase =
 
 /** One invocation at this node, from its first byte to the last of its answer. */
 export class Call {
-  readonly request: IncomingMessage;
-  readonly response: ServerResponse;
+  readonly request: Incoming;
+  readonly response: Outgoing;
   readonly key: FunctionKey;
   /** What follows the function's name: path and query, beginning with a slash. */
   readonly path: string;
   readonly callId: string;
   /** The peer that sent it; undefined for this node's own users. */
   readonly from: NodeId | undefined;
+  /** Of the client, or the id of the peer. */
+  readonly address: string;
   readonly hops: number;
-  readonly headers: RawHeaders;
+  /** Without those that are written anew where the call goes. */
+  headers: RawHeaders;
   /** Milliseconds, monotonic. */
   readonly startedAt: number;
+  /** What the caller says of the time it has. */
+  readonly asked: AskedTime;
   /** The client waits for leave to send its body. */
   readonly expectsContinue: boolean;
+  /** Asked for; where it is not granted the answer is as any other. */
+  readonly upgrade: Upgrade | undefined;
   body: Body;
   tried: NodeId[] = [];
   phase: CallPhase = 'deciding';
@@ -52,11 +61,39 @@ export class Call {
   cancel: ((why: Error) => void) | undefined;
   deadline: NodeJS.Timeout | undefined;
   bodyBegun = false;
+  /** When its time is over, milliseconds, monotonic. */
+  endsAt = 0;
+  /** Its time is less than the function's own: whoever runs it must be told. */
+  shortened = false;
+  /** When it was given to the replica or peer that has it; 0 while none does. */
+  ranAt = 0;
+  /** Its connection speaks another protocol now. */
+  switched = false;
+  /** The name of the node whose replica answered. */
+  servedBy: string | undefined;
+  /** The reason that a peer gave for not answering. */
+  reason: Reason | undefined;
+  traceparentOut: string | undefined;
+  /** Of the bodies, as far as they went. That of the request is counted only where somebody asks. */
+  bytesIn = 0;
+  bytesOut = 0;
 
   constructor(
     facts: Pick<
       Call,
-      'request' | 'response' | 'key' | 'path' | 'from' | 'hops' | 'headers' | 'startedAt' | 'expectsContinue' | 'body'
+      | 'request'
+      | 'response'
+      | 'key'
+      | 'path'
+      | 'from'
+      | 'address'
+      | 'hops'
+      | 'headers'
+      | 'startedAt'
+      | 'asked'
+      | 'expectsContinue'
+      | 'upgrade'
+      | 'body'
     > & { readonly callId: string | undefined },
   ) {
     this.request = facts.request;
@@ -65,10 +102,13 @@ export class Call {
     this.path = facts.path;
     this.callId = facts.callId ?? randomUUID();
     this.from = facts.from;
+    this.address = facts.address;
     this.hops = facts.hops;
     this.headers = facts.headers;
     this.startedAt = facts.startedAt;
+    this.asked = facts.asked;
     this.expectsContinue = facts.expectsContinue;
+    this.upgrade = facts.upgrade;
     this.body = facts.body;
   }
 
@@ -85,9 +125,9 @@ export class Call {
 }
 
 /** What the headers say of the body, before any of it is read. */
-export const bodyOf = (request: IncomingMessage): Body => {
-  const { 'content-length': length, 'transfer-encoding': encoding } = request.headers;
-  if (encoding !== undefined) return { kind: 'stream' };
+export const bodyOf = ({ rawHeaders }: Incoming): Body => {
+  const length = valueOf(rawHeaders, 'content-length');
+  if (valueOf(rawHeaders, 'transfer-encoding') !== undefined) return { kind: 'stream' };
   if (length === undefined || length === '0') return { kind: 'none' };
   return { kind: 'stream', length: Number(length) };
 };
@@ -96,7 +136,7 @@ export const bodyOf = (request: IncomingMessage): Body => {
  * Reads a short body whole, so that the call may be tried at more than one place. `done(undefined)` when the client
  * left before it was sent.
  */
-export const keep = (request: IncomingMessage, done: (bytes: Buffer | undefined) => void): void => {
+export const keep = (request: Incoming, done: (bytes: Buffer | undefined) => void): void => {
   const chunks: Buffer[] = [];
   let settled = false;
   const settle = (bytes: Buffer | undefined): void => {

@@ -78,7 +78,7 @@ export const exchange = (port: number, bytes: string | Buffer, until?: RegExp, s
 
 /** Waits for what the outside gives no event for. */
 export const eventually = async (holds: () => boolean | Promise<boolean>, what: string): Promise<void> => {
-  const end = Date.now() + 10_000;
+  const end = Date.now() + 30_000;
   while (!(await holds())) {
     if (Date.now() > end) throw new Error(`it never came to be that ${what}`);
     await pause(10);

@@ -20,14 +20,17 @@ export const selfSigned = async (privateKey: KeyObject, now: number): Promise<Ch
   const verifying = await webcrypto.subtle.importKey('jwk', { crv, kty, x } as webcrypto.JsonWebKey, algorithm, true, [
     'verify',
   ]);
-  const certificate = await x509.X509CertificateGenerator.createSelfSigned(
+  const certificate = await x509.X509CertificateGenerator.create(
     {
       serialNumber: '01',
-      name: 'CN=skein node',
+      subject: 'CN=skein node',
+      // Named apart from its subject, so that what checks chains of certificates can take the known key for its signer.
+      issuer: 'CN=skein key',
       notBefore: new Date(now - dayMs),
       notAfter: new Date(now + tenYearsMs),
       signingAlgorithm: algorithm,
-      keys: { privateKey: signing, publicKey: verifying },
+      signingKey: signing,
+      publicKey: verifying,
     },
     webcrypto,
   );

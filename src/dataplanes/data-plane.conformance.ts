@@ -1,8 +1,13 @@
 import { afterAll, beforeAll, describe } from 'vitest';
+import { deadlinesConformance } from './deadlines.conformance.ts';
 import { failuresConformance } from './failures.conformance.ts';
 import { httpConformance } from './http.conformance.ts';
+import { originConformance } from './origin.conformance.ts';
+import { recordsConformance } from './records.conformance.ts';
+import { refusalsConformance } from './refusals.conformance.ts';
 import { sharingConformance } from './sharing.conformance.ts';
 import { smugglingConformance } from './smuggling.conformance.ts';
+import { upgradeConformance } from './upgrade.conformance.ts';
 import { TestNode, type OpenPlane } from './test-node.testing.ts';
 
 /** What `data-plane.ts` promises, held against one implementation: real listeners, real replicas, three nodes. */
@@ -27,5 +32,10 @@ export const dataPlaneConformance = (name: string, open: OpenPlane): void => {
     httpConformance(nodes);
     smugglingConformance(nodes);
     failuresConformance(nodes, open);
+    refusalsConformance(nodes, open);
+    originConformance(nodes, open);
+    deadlinesConformance(nodes);
+    upgradeConformance(nodes, open);
+    recordsConformance(open);
   });
 };

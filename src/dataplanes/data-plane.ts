@@ -78,6 +78,15 @@ export type FunctionObservation = {
   readonly rejected: { readonly [reason in Reason]?: number };
   /** Moving mean of the run time, milliseconds. */
   readonly serviceMs: number;
+  /**
+   * Runs at this node that tell how long one takes, and the sum of their times, milliseconds: those that were answered with less
+   * than 500, and those whose time ran out.
+   */
+  readonly ran: number;
+  readonly ranMs: number;
+  /** Calls, of users and of peers, that came while all slots of the node were taken, or as many ran as this function may have. */
+  readonly foundFull: number;
+  readonly foundLimit: number;
 };
 
 export type PeerObservation = {

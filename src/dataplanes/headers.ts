@@ -18,7 +18,15 @@ const ofOneHop = new Set([
 const own = 'x-skein-';
 
 /** Sent by the gateway itself, whatever the client says. */
-const replaced = new Set(['content-length', 'x-forwarded-for', 'x-forwarded-host', 'x-call-id', 'x-start-time']);
+const replaced = new Set([
+  'content-length',
+  'forwarded',
+  'x-forwarded-for',
+  'x-forwarded-host',
+  'x-forwarded-proto',
+  'x-call-id',
+  'x-start-time',
+]);
 
 /** What of a client's request travels on. `X-Skein-*` is ours alone and is dropped silently. */
 export const forwardable = (raw: readonly string[]): RawHeaders => {
@@ -55,6 +63,14 @@ export const valueOf = (raw: readonly (string | Buffer)[], wanted: string): stri
   return undefined;
 };
 
+/** Of a header that may come more than once, in order. */
+export const allValuesOf = (raw: readonly string[], wanted: string): readonly string[] =>
+  raw.filter((_, index) => index % 2 === 1 && raw[index - 1]?.toLowerCase() === wanted);
+
+/** The headers but those of one name, given in lower case. */
+export const without = (raw: RawHeaders, unwanted: string): RawHeaders =>
+  raw.filter((_, index) => raw[index - (index % 2)]?.toLowerCase() !== unwanted);
+
 /** More than one `Host` is no valid request (RFC 9112, 3.2): who reads the first and who reads the last disagree. */
 export const namesOneHost = (raw: readonly string[]): boolean => {
   let hosts = 0;
@@ -63,6 +79,13 @@ export const namesOneHost = (raw: readonly string[]): boolean => {
     if (name.length === 4 && name.toLowerCase() === 'host') hosts += 1;
   }
   return hosts <= 1;
+};
+
+/** As they stand in a head. They have been read from one, so that they hold no line breaks. */
+export const rawLines = (headers: RawHeaders): string => {
+  let lines = '';
+  for (let index = 0; index + 1 < headers.length; index += 2) lines += `${headers[index]}: ${headers[index + 1]}\r\n`;
+  return lines;
 };
 
 const text = (part: string | Buffer | undefined): string =>

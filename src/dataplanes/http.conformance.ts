@@ -80,17 +80,20 @@ export const httpConformance = (
       expect(sha(Buffer.from(answer.body, 'latin1'))).toBe(sha(body));
     });
 
-    it('passes on each event as it comes', async () => {
+    it.each([
+      ['event', 'text/event-stream', 'data: x\n\n'],
+      ['line', 'application/x-ndjson', '{"x":1}\n'],
+    ])('passes on each %s as it comes', async (_name, type, text) => {
       let next: (() => void) | undefined;
       const url = await serving((_request, response) => {
-        response.writeHead(200, { 'content-type': 'text/event-stream' });
+        response.writeHead(200, { 'content-type': type });
         response.flushHeaders();
-        next = () => response.write('data: x\n\n');
+        next = () => response.write(text);
       });
       const answer = await begun(url);
       for (let event = 0; event < 3; event += 1) {
         next?.();
-        expect(String((await once(answer, 'data'))[0])).toBe('data: x\n\n');
+        expect(String((await once(answer, 'data'))[0])).toBe(text);
       }
       answer.destroy();
       await idle();
@@ -164,6 +167,21 @@ export const httpConformance = (
       answer.resume();
       await once(answer, 'end');
       expect([answer.statusCode, answer.headers['trailer'], answer.trailers]).toEqual([200, undefined, {}]);
+    });
+
+    it('drops trailers of a client', async () => {
+      const url = await serving((request, response) => {
+        request.resume();
+        request.once('end', () => response.end(JSON.stringify([request.headers['trailer'], request.trailers])));
+      });
+      const { port, pathname } = new URL(url);
+      const head = `POST ${pathname} HTTP/1.1\r\nhost: x\r\ntrailer: x-late\r\ntransfer-encoding: chunked\r\n\r\n`;
+      const text = await exchange(
+        Number(port),
+        `${head}2\r\nhi\r\n0\r\nx-late: yes\r\nx-skein-hop: 0\r\n\r\n`,
+        /\[null/,
+      );
+      expect(text).toMatch(/ 200 [^]*\[null,\{\}\]/);
     });
 
     it.each([100, 100_000])(

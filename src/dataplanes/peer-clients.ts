@@ -1,10 +1,13 @@
 import { request as httpsRequest } from 'node:https';
 import type { ClientRequest, IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
 import type { NodeId } from '../domain/ids.ts';
 import type { PeerPlan } from '../routing/plan.ts';
 import type { ChannelCredentials } from './certificate.ts';
 import { PeerAgents } from './peer-channel.ts';
+import { PeerPulse } from './peer-pulse.ts';
 import type { Call } from './call.ts';
+import { bodyStream } from './exchange.ts';
 import type { RawHeaders } from './headers.ts';
 
 export type PeerEvents = {
@@ -14,6 +17,8 @@ export type PeerEvents = {
   data(chunk: Buffer, resume: () => void): boolean;
   end(): void;
   fail(failure: PeerFailure): void;
+  /** An upgrade was granted there: the connection is handed over, with what came on it behind the head. */
+  upgraded(headers: readonly string[], connection: Duplex): void;
 };
 
 export type PeerFailure =
@@ -24,6 +29,12 @@ export type PeerFailure =
   /** It had taken the call and broke off. */
   | 'broken';
 
+/** What is said where nobody listens any more: calls that still run there end by themselves. */
+const nobodyListens: ReadonlySet<string | undefined> = new Set(['ECONNREFUSED', 'ECONNRESET']);
+
+/** A peer that has its hands full may be slow to answer. */
+const pulseMs = 2_000;
+
 /** Opened to each peer before there are calls. */
 const warmConnections = 8;
 
@@ -33,11 +44,13 @@ const maxConnections = 4096;
 /**
  * Calls on their way to peers. A peer says that it took a call with an interim answer (102, or 100 where the body is
  * long and waits for it), before anything of it runs. So a peer that is frozen, or dies, is told from one whose
- * function takes long: no interim answer within `ackMs` means that it is not there.
+ * function takes long: no interim answer within `ackMs` means that it is not there. One that freezes after that is found out
+ * by its pulse (`peer-pulse.ts`).
  */
 export class PeerClients {
   readonly #ackMs: number;
   readonly #agents: PeerAgents;
+  readonly #pulse = new PeerPulse({ ask: (peer) => this.#isThere(peer) });
 
   constructor(credentials: ChannelCredentials, ackMs: number) {
     this.#agents = new PeerAgents(credentials, { connectTimeoutMs: ackMs, maxSockets: maxConnections });
@@ -54,6 +67,7 @@ export class PeerClients {
       );
       lines.push('Expect', '100-continue');
     }
+    if (call.upgrade !== undefined) lines.push('Connection', 'Upgrade', 'Upgrade', call.upgrade.protocol);
     const request = httpsRequest({
       agent: this.#agents.of(peer),
       method: call.request.method,
@@ -61,7 +75,7 @@ export class PeerClients {
       headers: lines,
       setDefaultHeaders: false,
     });
-    this.#follow(request, call, events);
+    this.#follow(peer, request, call, events);
     if (body.kind === 'kept') request.end(body.bytes);
     else if (body.kind === 'none') request.end();
     else request.flushHeaders();
@@ -94,16 +108,36 @@ export class PeerClients {
     this.#agents.destroy();
   }
 
-  #follow(request: ClientRequest, call: Call, events: PeerEvents): void {
+  /** False when it says nothing at all. */
+  #isThere(peer: PeerPlan): Promise<boolean> {
+    return new Promise((resolve) => {
+      const request = httpsRequest({ agent: this.#agents.of(peer), path: '/healthz' });
+      const late = setTimeout(() => request.destroy(new Error('the peer is silent')), Math.max(pulseMs, this.#ackMs));
+      request.on('error', ({ code }: NodeJS.ErrnoException) => {
+        clearTimeout(late);
+        resolve(nobodyListens.has(code));
+      });
+      request.on('response', (response) => {
+        clearTimeout(late);
+        response.resume();
+        resolve(true);
+      });
+      request.end();
+    });
+  }
+
+  #follow(peer: PeerPlan, request: ClientRequest, call: Call, events: PeerEvents): void {
     let taken = false;
     let settled = false;
     let timer: NodeJS.Timeout | undefined;
     let bodySent = false;
+    let unwatch = (): void => undefined;
 
     const fail = (failure: PeerFailure): void => {
       if (settled) return;
       settled = true;
       clearTimeout(timer);
+      unwatch();
       request.destroy();
       events.fail(failure);
     };
@@ -111,6 +145,8 @@ export class PeerClients {
       if (taken || settled) return;
       taken = true;
       clearTimeout(timer);
+      // It has said so; whether it is still there when the answer is long in coming must be asked.
+      unwatch = this.#pulse.watch(peer, () => fail('silent'));
       events.accepted();
     };
     call.cancel = () => fail('broken');
@@ -126,12 +162,22 @@ export class PeerClients {
       accept();
       bodySent = true;
       call.begin();
-      call.request.pipe(request);
+      bodyStream(call.request).pipe(request);
     });
     // Without a long body's first byte nothing runs there, even where the call was taken.
     request.once('error', () => fail(taken && (bodySent || call.body.kind !== 'stream') ? 'broken' : 'not-taken'));
+    if (call.upgrade !== undefined) {
+      request.once('upgrade', (response, socket: Duplex, head: Buffer) => {
+        clearTimeout(timer);
+        unwatch();
+        settled = true;
+        if (head.length > 0) socket.unshift(head);
+        events.upgraded(response.rawHeaders, socket);
+      });
+    }
     request.once('response', (response) => {
       clearTimeout(timer);
+      unwatch();
       taken = true;
       this.#receive(response, events, fail, () => {
         settled = true;

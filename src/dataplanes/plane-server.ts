@@ -1,9 +1,12 @@
 import { Server as NetServer, type AddressInfo } from 'node:net';
 import type { Server } from 'node:http';
 import type { Clock } from '../std/clock.ts';
+import { addressIn } from '../std/networks.ts';
 import type { Random } from '../std/random.ts';
+import type { OnCall } from '../telemetry/call-record.ts';
 import type { Log } from '../telemetry/log.ts';
 import { planeInstruments, type PlaneInstruments } from '../telemetry/plane-instruments.ts';
+import type { Tracer } from '../telemetry/tracer.ts';
 import type { ChannelCredentials } from './certificate.ts';
 import type { Demand } from './data-plane.ts';
 import { peerListener, publicListener } from './listeners.ts';
@@ -26,10 +29,17 @@ export type PlaneServerNeeds = {
   readonly maxHeaderBytes: number;
   /** 0 = no bound. */
   readonly maxBodyBytes: number;
+  /** How long a connection that became another protocol's may be silent, milliseconds. */
+  readonly upgradeIdleMs: number;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** Addresses and networks of proxies whose words about clients are believed. */
+  readonly trustedProxies: readonly string[];
   readonly onDemand: (demand: Demand) => void;
+  /** Told of each call that ended. */
+  readonly onCall?: OnCall | undefined;
+  readonly tracer?: Tracer | undefined;
 };
 
 const pollMs = 20;
@@ -47,15 +57,19 @@ export class PlaneServer {
   readonly #peer: Server;
 
   constructor(needs: PlaneServerNeeds) {
-    const { clock, random, log, onDemand, credentials, peerAckMs, maxHeaderBytes, maxBodyBytes } = needs;
+    const { clock, random, log, upgradeIdleMs, onDemand, onCall, tracer, credentials, peerAckMs } = needs;
     this.#needs = needs;
     this.peers = new PeerClients(credentials, peerAckMs);
     this.instruments = planeInstruments({ inFlight: () => this.plane.busy });
     const { peers, instruments } = this;
-    this.plane = new Plane({ replicas: this.#replicas, peers, instruments, clock, random, log, onDemand });
+    const replicas = this.#replicas;
+    const given = { clock, random, log, upgradeIdleMs, onDemand, onCall, tracer };
+    this.plane = new Plane({ replicas, peers, instruments, ...given });
     this.system = new Upstream(needs.systemSocket);
     this.#peerSystem = new Upstream(needs.peerSystemSocket);
-    const bounds = { plane: this.plane, clock, maxHeaderBytes, maxBodyBytes };
+    const { maxHeaderBytes, maxBodyBytes } = needs;
+    const isTrusted = addressIn(needs.trustedProxies);
+    const bounds = { plane: this.plane, clock, maxHeaderBytes, maxBodyBytes, isTrusted };
     this.#gateway = publicListener({ ...bounds, upstream: this.system });
     this.#peer = peerListener({ ...bounds, upstream: this.#peerSystem }, credentials);
   }

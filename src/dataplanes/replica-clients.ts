@@ -1,33 +1,28 @@
 import { Pool, type Dispatcher } from 'undici';
 import type { Address, ReplicaPlan } from '../routing/plan.ts';
 import type { Call } from './call.ts';
+import { bodyStream } from './exchange.ts';
+import type { ReplicaEvents } from './replica-events.ts';
+import { sendUpgrade } from './replica-upgrade.ts';
 import type { RawHeaders } from './headers.ts';
-
-/** What comes back from a replica, or does not. */
-export type ReplicaEvents = {
-  head(status: number, headers: readonly (string | Buffer)[]): void;
-  /** False asks for a pause; call `resume` to go on. */
-  data(chunk: Buffer, resume: () => void): boolean;
-  end(): void;
-  /** `sent` is false only where the replica cannot be reached and has seen nothing: another may be asked. */
-  fail(error: Error, sent: boolean): void;
-};
 
 /** Connections to replicas, kept alive and reused last-in first-out; one pool a replica. */
 export class ReplicaClients {
   readonly #pools = new Map<string, { readonly pool: Pool; readonly address: Address }>();
 
   send(replica: ReplicaPlan, call: Call, headers: RawHeaders, events: ReplicaEvents): void {
+    if (call.upgrade !== undefined) return sendUpgrade(replica.address, call, headers, call.upgrade, events);
     const exchange = new Exchange(events);
     call.cancel = (why) => exchange.cancel(why);
     const { body } = call;
     call.begin();
+    // Not the request itself: a body that is not wanted any more must not take the answer's connection with it.
     this.#pool(replica).dispatch(
       {
         path: call.path,
         method: call.request.method ?? 'GET',
         headers,
-        body: body.kind === 'kept' ? body.bytes : body.kind === 'stream' ? call.request : null,
+        body: body.kind === 'kept' ? body.bytes : body.kind === 'stream' ? bodyStream(call.request) : null,
       },
       exchange,
     );

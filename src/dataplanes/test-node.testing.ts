@@ -16,6 +16,10 @@ export type PlaneFacts = {
   readonly peerAckMs: number;
   readonly maxHeaderBytes: number;
   readonly maxBodyBytes: number;
+  readonly upgradeIdleMs: number;
+  readonly trustedProxies: readonly string[];
+  /** Whether calls are written down in `access.log` of the folder. */
+  readonly accessLog: boolean;
 };
 
 export type OpenPlane = (facts: PlaneFacts) => Promise<DataPlane>;
@@ -40,7 +44,14 @@ export class TestNode<Kind extends DataPlane = DataPlane> {
   ): Promise<TestNode<Kind>> {
     const folder = await mkdtemp(join(tmpdir(), 'skein-plane-'));
     const identity = await loadOrCreateIdentity(join(folder, 'identity.pem'));
-    const bounds = { peerAckMs: 5_000, maxHeaderBytes: 16_384, maxBodyBytes: 0 };
+    const bounds = {
+      peerAckMs: 5_000,
+      maxHeaderBytes: 16_384,
+      maxBodyBytes: 0,
+      upgradeIdleMs: 60_000,
+      trustedProxies: [],
+      accessLog: false,
+    };
     const facts = { folder, name, identity, ...bounds, ...changes };
     const node = new TestNode(facts, await open(facts));
     await node.plane.start();
@@ -127,6 +138,10 @@ export class TestNode<Kind extends DataPlane = DataPlane> {
       forwarded: {},
       rejected: {},
       serviceMs: 0,
+      ran: 0,
+      ranMs: 0,
+      foundFull: 0,
+      foundLimit: 0,
     };
     return (await this.plane.observe()).functions[functionKey(name)] ?? nothing;
   }

@@ -1,6 +1,6 @@
 import { request as httpRequest, Agent, type IncomingMessage, type ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream';
-import { forwardable, returnable } from './headers.ts';
+import { forwardable, returnable, valueOf } from './headers.ts';
 
 const agents = { keepAlive: true, maxSockets: 256, maxFreeSockets: 16 } as const;
 
@@ -21,7 +21,7 @@ export class Upstream {
   }
 
   pass(request: IncomingMessage, response: ServerResponse, extra: readonly string[]): void {
-    const headers = [...forwardable(request.rawHeaders), ...extra];
+    const headers = [...forwardable(request.rawHeaders), ...callId(request.rawHeaders), ...extra];
     const { 'content-length': length, 'transfer-encoding': encoding } = request.headers;
     if (encoding !== undefined) headers.push('Transfer-Encoding', 'chunked');
     else if (length !== undefined) headers.push('Content-Length', length);
@@ -35,7 +35,8 @@ export class Upstream {
       setDefaultHeaders: false,
     });
     forwarded.once('response', (answer) => {
-      response.writeHead(answer.statusCode ?? 502, returnable(answer.rawHeaders, true));
+      const { rawHeaders } = answer;
+      response.writeHead(answer.statusCode ?? 502, [...returnable(rawHeaders, true), ...callId(rawHeaders)]);
       response.flushHeaders();
       // A broken pipe on either side ends both; there is nobody left to tell.
       pipeline(answer, response, () => undefined);
@@ -48,6 +49,12 @@ export class Upstream {
     request.pipe(forwarded);
   }
 }
+
+/** Of an asynchronous call: the agent keeps the client's, or names it. */
+const callId = (raw: readonly string[]): readonly string[] => {
+  const value = valueOf(raw, 'x-call-id');
+  return value === undefined ? [] : ['X-Call-Id', value];
+};
 
 const unavailable = (response: ServerResponse): void => {
   response.writeHead(503, { 'content-type': 'text/plain; charset=utf-8', 'retry-after': '1' });

@@ -45,6 +45,25 @@ export const functionDeployment = z.object({
   readOnlyRootFilesystem: z.boolean().optional(),
 });
 
+const usage = z.object({ cpu: z.number(), totalMemoryBytes: z.number() });
+
+/** A function at one node. */
+const functionAtNode = z.object({
+  node: z.string(),
+  /**
+   * `ready`: what was deployed last answers there. `starting`: it does not yet. `behind`: the node has not heard of it
+   * yet. `elsewhere`: it does not live there. `unreachable`: the node did not say.
+   */
+  state: z.enum(['ready', 'starting', 'behind', 'elsewhere', 'unreachable']),
+  replicas: z.number().int(),
+  availableReplicas: z.number().int(),
+  /** Calls that entered there. */
+  invocationCount: z.number(),
+  usage: usage.optional(),
+});
+
+export type FunctionAtNode = z.infer<typeof functionAtNode>;
+
 export type FunctionDeployment = z.infer<typeof functionDeployment>;
 
 /** `FunctionStatus`: a function as it is, over all nodes that answered. Counts are sums. */
@@ -66,7 +85,9 @@ export const functionStatus = z.object({
   availableReplicas: z.number().int().optional(),
   createdAt: z.string().optional(),
   /** CPU in thousandths of a core and memory in bytes, over all replicas; only where it was asked for. */
-  usage: z.object({ cpu: z.number(), totalMemoryBytes: z.number() }).optional(),
+  usage: usage.optional(),
+  /** Only where it was asked for. */
+  nodes: z.array(functionAtNode).optional(),
 });
 
 export type FunctionStatus = z.infer<typeof functionStatus>;

@@ -20,6 +20,14 @@ export const reasons = [
   'not-a-peer',
   /** The replica broke: it closed the connection or answered no HTTP. */
   'function-failed',
+  /** The body is longer than this node takes. */
+  'too-large',
+  /** It says of itself what cannot be, such as an `X-Timeout` that is no duration. */
+  'bad-request',
 ] as const;
 
 export type Reason = (typeof reasons)[number];
+
+const known: ReadonlySet<string> = new Set(reasons);
+
+export const isReason = (text: string | undefined): text is Reason => text !== undefined && known.has(text);

@@ -25,6 +25,10 @@ export type FunctionMeter = {
   /** Handed to a peer and accepted there. `peer` is the peer's name. */
   forwarded(peer: string): void;
   rejected(reason: Reason): void;
+  /** Given to a replica of this node or to a peer, after so long a wait for either. */
+  waited(seconds: number): void;
+  /** A replica of this node answered to the end, in so long. */
+  ran(seconds: number): void;
 };
 
 export type PlaneGauges = {
@@ -100,6 +104,20 @@ const requestCounters = (registry: Registry) => {
       labelNames: ['function_name', 'peer'] as const,
       registers,
     }),
+    waited: new Histogram({
+      name: 'skein_queue_wait_seconds',
+      help: 'How long calls waited at this node before a replica or a peer had them.',
+      labelNames: ['function_name'] as const,
+      buckets: [0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+      registers,
+    }),
+    ran: new Histogram({
+      name: 'skein_run_seconds',
+      help: 'How long replicas of this node took to answer, without what came before.',
+      labelNames: ['function_name'] as const,
+      buckets: [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
+      registers,
+    }),
     rejected: new Counter({
       name: 'skein_requests_rejected_total',
       help: 'Invocations refused or failed by the platform, by reason.',
@@ -112,6 +130,8 @@ const requestCounters = (registry: Registry) => {
 /** A function that is dropped while calls run may still be counted by them; `dropped` keeps its series from returning. */
 const createMeter = (counters: Counters, function_name: FunctionKey): Meter => {
   const started = counters.started.labels({ function_name });
+  const waited = counters.waited.labels({ function_name });
+  const ran = counters.ran.labels({ function_name });
   const byCode = new Map<string, (seconds: number) => void>();
   const byPeer = new Map<string, () => void>();
   const byReason = new Map<Reason, () => void>();
@@ -147,8 +167,16 @@ const createMeter = (counters: Counters, function_name: FunctionKey): Meter => {
     rejected: (reason) => {
       if (!dropped) remembered(byReason, reason, refused)();
     },
+    waited: (seconds) => {
+      if (!dropped) waited.observe(seconds);
+    },
+    ran: (seconds) => {
+      if (!dropped) ran.observe(seconds);
+    },
     drop: () => {
       dropped = true;
+      counters.waited.remove({ function_name });
+      counters.ran.remove({ function_name });
       counters.started.remove({ function_name });
       for (const code of byCode.keys()) {
         counters.seconds.remove({ function_name, code });

@@ -8,8 +8,8 @@ import type { Command, Report } from './protocol.ts';
 
 export type Hello = Extract<Report, { kind: 'hello' }>;
 
-/** A data plane that has not answered by then is taken to be frozen; what it was asked is asked again later. */
-const answerMs = 10_000;
+/** A plan or metrics of thousands of functions take their time; what is not answered by then is asked again later. */
+const longAnswerMs = 10_000;
 
 /** The agent's end of the control socket, from one connection to its end. */
 export class ControlLink {
@@ -20,6 +20,7 @@ export class ControlLink {
   /** What this connection sent of each function, as text: only what differs is sent again. */
   readonly #sent = new Map<FunctionKey, string>();
   #sequence = 0;
+  #silences = 0;
   /** Resolves when the connection ended. */
   readonly closed: Promise<void>;
 
@@ -89,9 +90,15 @@ export class ControlLink {
     }
   }
 
-  async observe(): Promise<Observation> {
+  /** Observations in a row that were not answered in time, with not a word between them. */
+  get silences(): number {
+    return this.#silences;
+  }
+
+  /** `unavailable` after `answerMs`. */
+  async observe(answerMs: number): Promise<Observation> {
     const id = this.#nextId();
-    const report = await this.#ask({ kind: 'observe', id }, id);
+    const report = await this.#ask({ kind: 'observe', id }, id, answerMs, () => (this.#silences += 1));
     if (report.kind !== 'observation') throw new SkeinError('internal', 'the data plane answered another question');
     return report.observation;
   }
@@ -124,13 +131,14 @@ export class ControlLink {
     if (this.#socket.writable) this.#socket.write(`${JSON.stringify(command)}\n`);
   }
 
-  #ask(command: Command, id: number): Promise<Report> {
+  #ask(command: Command, id: number, answerMs = longAnswerMs, onSilence = (): unknown => undefined): Promise<Report> {
     if (!this.#socket.writable) {
       return Promise.reject(new SkeinError('unavailable', 'the data plane closed its control socket'));
     }
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         this.#pending.delete(id);
+        onSilence();
         reject(new SkeinError('unavailable', `the data plane did not answer in ${answerMs} ms`));
       }, answerMs);
       this.#pending.set(id, {
@@ -148,6 +156,7 @@ export class ControlLink {
   }
 
   #receive(report: Report): void {
+    this.#silences = 0;
     switch (report.kind) {
       case 'hello':
         return;

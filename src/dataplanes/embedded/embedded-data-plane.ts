@@ -23,8 +23,12 @@ export type EmbeddedDataPlaneNeeds = {
   readonly settings: Omit<Launch, 'controlSocket' | 'planFile'>;
   readonly clock: Clock;
   readonly log: Log;
+  /** How long the process may take to tell what it observes, milliseconds; default 3 s. */
+  readonly answerMs?: number;
 };
 
+/** One that left so many observations in a row unanswered is frozen: it is ended, and started again. */
+const mostSilences = 3;
 const startMs = 15_000;
 /** Long enough for one that has its hands full: to take it for frozen would break off all it carries. */
 const helloMs = 8_000;
@@ -132,9 +136,15 @@ export class EmbeddedDataPlane implements DataPlane {
     this.#link?.hint(peers);
   }
 
-  observe(): Promise<Observation> {
-    if (this.#link === undefined) return Promise.reject(new SkeinError('unavailable', 'the data plane does not run'));
-    return this.#link.observe();
+  async observe(): Promise<Observation> {
+    const link = this.#link;
+    if (link === undefined) throw new SkeinError('unavailable', 'the data plane does not run');
+    try {
+      return await link.observe(this.#needs.answerMs ?? 3_000);
+    } catch (error) {
+      if (link === this.#link && link.silences >= mostSilences) this.#replace(link);
+      throw error;
+    }
   }
 
   metrics(): Promise<readonly unknown[]> {
@@ -216,6 +226,14 @@ export class EmbeddedDataPlane implements DataPlane {
       this.#link = undefined;
       if (!this.#ended) this.#restarting = this.#restart();
     });
+  }
+
+  /** Nothing else ends a process that is frozen. Its link closes with it, and then it is started again. */
+  #replace(link: ControlLink): void {
+    const running = readPidFile(this.#pidFile);
+    this.#needs.log.error({ pid: running?.pid }, 'the data plane does not answer; ending it');
+    if (running !== undefined) signalProcess(running, 'SIGKILL');
+    link.close();
   }
 
   /** A data plane that ends without being asked is started again, with the plan it had. */

@@ -11,7 +11,10 @@ import type { FunctionKey } from '../../domain/ids.ts';
 import type { FunctionPlan, Plan } from '../../routing/plan.ts';
 import { readLines } from '../../std/read-lines.ts';
 import { systemClock } from '../../std/clock.ts';
+import { AccessLog } from '../../telemetry/access-log.ts';
+import { callTracer } from '../../telemetry/call-spans.ts';
 import { createLogger } from '../../telemetry/logger.ts';
+import type { Tracing } from '../../telemetry/otlp/open-tracing.ts';
 import { selfSigned } from '../certificate.ts';
 import { PlaneServer } from '../plane-server.ts';
 import { launch, type Command, type Report } from './protocol.ts';
@@ -35,6 +38,23 @@ const report = (message: Report): void => {
   for (const agent of agents) if (agent.writableLength < maxUnreadBytes) agent.write(line);
 };
 
+/** Calls go on without spans where they cannot be exported; the modules are loaded where they are wanted only. */
+const openTracing = async (): Promise<Tracing | undefined> => {
+  if (settings.tracing === undefined) return undefined;
+  try {
+    const otlp = await import('../../telemetry/otlp/open-tracing.ts');
+    return await otlp.openTracing(settings.tracing, { nodeName: settings.nodeName, log });
+  } catch (error) {
+    log.error({ error: messageOf(error) }, 'calls are not traced: the exporter of spans could not be made');
+    return undefined;
+  }
+};
+const tracing = await openTracing();
+/** For the spans that wait when the process ends. */
+const lastSpansMs = 2_000;
+
+const access = settings.accessLog === undefined ? undefined : new AccessLog(settings.accessLog, systemClock, log);
+
 const server: PlaneServer = new PlaneServer({
   ...settings,
   credentials,
@@ -42,8 +62,15 @@ const server: PlaneServer = new PlaneServer({
   random: Math.random,
   log,
   onDemand: (demand) => report({ kind: 'demand', demand }),
+  onCall: access && ((record) => access.write(record)),
+  tracer: tracing && callTracer(tracing, settings.nodeName),
 });
 const { plane, instruments } = server;
+
+const metrics = async (): Promise<readonly unknown[]> => [
+  ...(await instruments.metrics()),
+  ...((await tracing?.metrics()) ?? []),
+];
 
 // ---- the plan, here and on disk
 
@@ -100,7 +127,7 @@ const obey = async (command: Command, agent: Socket): Promise<void> => {
       answer(agent, { kind: 'observation', id: command.id, observation: plane.observe() });
       return;
     case 'metrics':
-      answer(agent, { kind: 'metrics', id: command.id, metrics: await instruments.metrics() });
+      answer(agent, { kind: 'metrics', id: command.id, metrics: await metrics() });
       return;
     case 'stop':
       await stop(command.drainMs);
@@ -134,6 +161,8 @@ const stop = async (drainMs: number): Promise<void> => {
   if (stopping) return;
   stopping = true;
   await server.drain(drainMs);
+  await access?.flush();
+  await tracing?.close(lastSpansMs);
   await rm(settings.controlSocket, { force: true });
   log.info({}, 'the data plane stopped');
   process.exit(0);

@@ -2,12 +2,16 @@ import { join } from 'node:path';
 import { systemClock } from '../../std/clock.ts';
 import { silentLog } from '../../telemetry/log.ts';
 import type { PlaneFacts } from '../test-node.testing.ts';
-import { EmbeddedDataPlane } from './embedded-data-plane.ts';
+import { EmbeddedDataPlane, type EmbeddedDataPlaneNeeds } from './embedded-data-plane.ts';
 
 /** An embedded data plane for a test, in a process of its own. */
-export const openEmbedded = (facts: PlaneFacts): Promise<EmbeddedDataPlane> => {
-  const { folder, name, peerAckMs, maxHeaderBytes, maxBodyBytes } = facts;
+export const openEmbedded = (
+  facts: PlaneFacts,
+  more: Pick<EmbeddedDataPlaneNeeds, 'answerMs'> = {},
+): Promise<EmbeddedDataPlane> => {
+  const { folder, name, peerAckMs, maxHeaderBytes, maxBodyBytes, upgradeIdleMs, trustedProxies } = facts;
   const plane = new EmbeddedDataPlane({
+    ...more,
     folder,
     runFolder: folder,
     clock: systemClock,
@@ -24,6 +28,9 @@ export const openEmbedded = (facts: PlaneFacts): Promise<EmbeddedDataPlane> => {
       peerAckMs,
       maxHeaderBytes,
       maxBodyBytes,
+      upgradeIdleMs,
+      trustedProxies: [...trustedProxies],
+      ...(facts.accessLog && { accessLog: join(folder, 'access.log') }),
     },
   });
   return Promise.resolve(plane);

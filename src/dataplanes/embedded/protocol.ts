@@ -49,6 +49,21 @@ export const launch = z.object({
   maxHeaderBytes: z.number().int(),
   /** 0 = no bound. */
   maxBodyBytes: z.number(),
+  /** How long a connection that became another protocol's may be silent, milliseconds. */
+  upgradeIdleMs: z.number(),
+  /** Addresses and networks of proxies whose words about clients are believed. */
+  trustedProxies: z.array(z.string()),
+  /** Where each call is written down; none is where it is missing. */
+  accessLog: z.string().optional(),
+  /** Where spans of calls are sent; none are made where it is missing. */
+  tracing: z
+    .object({
+      endpoint: z.string(),
+      sampleRatio: z.number(),
+      /** Its text is read by the process itself, so that it is nowhere else. */
+      headersFile: z.string().optional(),
+    })
+    .optional(),
 });
 
 export type Launch = z.infer<typeof launch>;

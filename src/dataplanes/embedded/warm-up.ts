@@ -28,10 +28,18 @@ export const warmUp = async (path: string, peers: PeerClients, upstream: Upstrea
     clock: systemClock,
     random: Math.random,
     log: silentLog,
+    upgradeIdleMs: 1_000,
     onDemand: () => undefined,
   });
   plane.apply(planOf(replicaPath));
-  const bounds = { plane, clock: systemClock, upstream, maxHeaderBytes: 16_384, maxBodyBytes: 0 };
+  const bounds = {
+    plane,
+    clock: systemClock,
+    upstream,
+    maxHeaderBytes: 16_384,
+    maxBodyBytes: 0,
+    isTrusted: () => false,
+  };
   const front = publicListener(bounds);
   const echo = createServer((request, response) => void request.pipe(response));
   await Promise.all([listen(echo, replicaPath), listen(front, path)]);

@@ -1,4 +1,4 @@
 import { dataPlaneConformance } from '../data-plane.conformance.ts';
 import { openMemory } from './open.testing.ts';
 
-dataPlaneConformance('memory', openMemory);
+dataPlaneConformance('memory', (facts) => openMemory(facts));

@@ -1,13 +1,16 @@
 import { join } from 'node:path';
 import { systemClock } from '../../std/clock.ts';
 import { silentLog } from '../../telemetry/log.ts';
+import { AccessLog } from '../../telemetry/access-log.ts';
+import type { Tracer } from '../../telemetry/tracer.ts';
 import { selfSigned } from '../certificate.ts';
 import type { PlaneFacts } from '../test-node.testing.ts';
 import { MemoryDataPlane } from './memory-data-plane.ts';
 
 /** A data plane of this process for a test. */
-export const openMemory = async (facts: PlaneFacts): Promise<MemoryDataPlane> => {
-  const { folder, identity, peerAckMs, maxHeaderBytes, maxBodyBytes } = facts;
+export const openMemory = async (facts: PlaneFacts, tracer?: Tracer): Promise<MemoryDataPlane> => {
+  const { folder, identity, peerAckMs, maxHeaderBytes, maxBodyBytes, upgradeIdleMs, trustedProxies } = facts;
+  const access = new AccessLog(join(folder, 'access.log'), systemClock, silentLog);
   return new MemoryDataPlane({
     credentials: await selfSigned(identity.privateKey, systemClock.now()),
     gateway: { host: '127.0.0.1', port: 0 },
@@ -17,6 +20,10 @@ export const openMemory = async (facts: PlaneFacts): Promise<MemoryDataPlane> =>
     peerAckMs,
     maxHeaderBytes,
     maxBodyBytes,
+    upgradeIdleMs,
+    trustedProxies,
+    tracer,
+    onCall: facts.accessLog ? (record) => access.write(record) : undefined,
     clock: systemClock,
     random: Math.random,
     log: silentLog,

@@ -1,0 +1,25 @@
+import type { FunctionKey } from '../domain/ids.ts';
+import { functionLive } from '../routing/live.ts';
+import type { FunctionObservation, Observation } from './data-plane.ts';
+import type { PlaneState } from './plane-state.ts';
+
+/** What the agent is told. `since`: when the counters began; `queued`: calls that wait for room. */
+export const observationOf = (
+  { needs, live, counts, plan }: PlaneState,
+  since: number,
+  queued: number,
+): Observation => {
+  const functions: Record<FunctionKey, FunctionObservation> = {};
+  for (const [key, counted] of counts.entries()) {
+    const { inFlight, queued: waiting, serviceMs } = functionLive(live, key);
+    functions[key] = { ...counted, inFlight, queued: waiting, serviceMs };
+  }
+  const peers = Object.fromEntries(
+    [...live.peers].map(([id, { rttMs, inFlight, slots, outstanding }]) => [
+      id,
+      { rttMs, inFlight, slots, outstanding },
+    ]),
+  );
+  const planVersion = plan?.version ?? 0;
+  return { at: needs.clock.now(), since, planVersion, inFlight: live.inFlight, queued, functions, peers };
+};

@@ -1,0 +1,153 @@
+import { readFile } from 'node:fs/promises';
+import { request as httpRequest } from 'node:http';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { call, echo, eventually, Gate, saying } from './calls.testing.ts';
+import { functionPlan, TestNode, type OpenPlane } from './test-node.testing.ts';
+
+type Line = Readonly<Record<string, string | number | boolean | undefined>>;
+
+/** What is told of each call, here as it is written down. */
+export const recordsConformance = (open: OpenPlane): void => {
+  describe('the record of a call', () => {
+    let started: readonly TestNode[] = [];
+    beforeAll(async () => {
+      const facts = { accessLog: true, maxBodyBytes: 1_000_000 };
+      started = await Promise.all(['first', 'second'].map((name) => TestNode.start(name, open, facts)));
+    });
+    afterAll(async () => {
+      await Promise.all(started.map((node) => node.stop()));
+    });
+    const pair = () => started as [TestNode, TestNode];
+
+    const lineOf = async (node: TestNode, callId: string): Promise<Line> => {
+      let found: Line | undefined;
+      await eventually(async () => {
+        const text = await readFile(join(node.facts.folder, 'access.log'), 'utf8').catch(() => '');
+        const lines = text.split('\n').filter((line) => line.includes(callId));
+        expect(lines.length).toBeLessThanOrEqual(1);
+        found = lines[0] === undefined ? undefined : (JSON.parse(lines[0]) as Line);
+        return found !== undefined;
+      }, `a line of ${callId} is written`);
+      return found as Line;
+    };
+
+    it('tells what happened, and nothing of queries, bodies and credentials', async () => {
+      const [node] = pair();
+      await node.apply(4, { told: functionPlan([await node.replica('told', echo)]) });
+      await call(`${node.url}/function/told/deep/path?token=hidden-1`, {
+        body: 'hidden-2 body',
+        headers: {
+          'x-call-id': 'id-told',
+          authorization: 'Bearer hidden-3',
+          traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+        },
+      });
+      const line = await lineOf(node, 'id-told');
+      expect(line).toEqual({
+        time: expect.stringMatching(/^\d{4}-.*Z$/),
+        callId: 'id-told',
+        function: 'told.openfaas-fn',
+        method: 'POST',
+        path: '/function/told/deep/path',
+        status: 200,
+        from: '127.0.0.1',
+        fromPeer: false,
+        servedBy: 'first',
+        waitMs: expect.any(Number),
+        runMs: expect.any(Number),
+        durationMs: expect.any(Number),
+        bytesIn: 13,
+        bytesOut: 13,
+        traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+      });
+      expect(await readFile(join(node.facts.folder, 'access.log'), 'utf8')).not.toContain('hidden');
+    });
+
+    it('is told at both nodes where a peer served, with long bodies counted', async () => {
+      const [first, second] = pair();
+      await second.apply(4, { there: functionPlan([await second.replica('there', echo)]) }, [first.asPeer(4)]);
+      const there = functionPlan([], { peers: [{ id: second.id, weight: 1 }] });
+      await first.apply(4, { there }, [second.asPeer(4)]);
+      await call(`${first.url}/function/there`, { body: Buffer.alloc(300_000), headers: { 'x-call-id': 'id-there' } });
+      const common = { callId: 'id-there', status: 200, servedBy: 'second', bytesIn: 300_000, bytesOut: 300_000 };
+      expect(await lineOf(first, 'id-there')).toMatchObject({ ...common, from: '127.0.0.1', fromPeer: false });
+      expect(await lineOf(second, 'id-there')).toMatchObject({ ...common, from: first.id, fromPeer: true });
+    });
+
+    it('says how a call failed', async () => {
+      const [node] = pair();
+      const gate = new Gate();
+      const torn = await node.replica('torn', (_request, response) => {
+        response.writeHead(200, { 'content-length': '9' }).write('half', () => response.destroy());
+      });
+      await node.apply(4, {
+        slow: functionPlan([await node.replica('slow', gate.listener)], { timeoutMs: 100 }),
+        torn: functionPlan([torn]),
+        gone: functionPlan([await node.replica('gone', gate.listener)]),
+        big: functionPlan([await node.replica('big', saying('read'))]),
+      });
+      const send = (name: string, body?: Buffer) =>
+        call(`${node.url}/function/${name}?q`, { headers: { 'x-call-id': `id-${name}` }, ...(body && { body }) });
+      await Promise.allSettled([send('slow'), send('torn'), send('nobody'), send('big', Buffer.alloc(1_000_001))]);
+      const gone = httpRequest(`${node.url}/function/gone`, { agent: false, headers: { 'x-call-id': 'id-gone' } });
+      gone.on('error', () => undefined);
+      gone.end();
+      await gate.arrived(2);
+      gone.destroy();
+      expect(await lineOf(node, 'id-slow')).toMatchObject({ status: 504, reason: 'timeout' });
+      expect(await lineOf(node, 'id-torn')).toMatchObject({
+        status: 502,
+        reason: 'function-failed',
+        servedBy: 'first',
+      });
+      expect(await lineOf(node, 'id-gone')).toMatchObject({ status: 499 });
+      expect(await lineOf(node, 'id-big')).toMatchObject({ status: 413, reason: 'too-large', runMs: 0 });
+      expect(await lineOf(node, 'id-nobody')).toMatchObject({ status: 404, reason: 'unknown-function' });
+    });
+
+    it('keeps the wait apart from the run, as the metrics do', async () => {
+      const [node] = pair();
+      const gate = new Gate();
+      const { timeoutMs } = functionPlan([]);
+      await node.apply(1, {
+        apart: functionPlan([await node.replica('apart', gate.listener)], { queueMs: timeoutMs }),
+      });
+      const first = call(`${node.url}/function/apart`, { headers: { 'x-call-id': 'id-runs' } });
+      await gate.arrived(1);
+      const second = call(`${node.url}/function/apart`, { headers: { 'x-call-id': 'id-waits' } });
+      await eventually(async () => (await node.observed('apart')).queued === 1, 'the second waits');
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      gate.open();
+      const answers = await Promise.all([first, second]);
+      for (const { headers } of answers) expect(headers['x-duration-seconds']).toMatch(/^\d+\.\d{6}$/);
+      const [runs, waits] = [await lineOf(node, 'id-runs'), await lineOf(node, 'id-waits')];
+      expect(Number(runs['runMs'])).toBeGreaterThanOrEqual(90);
+      expect(Number(waits['waitMs'])).toBeGreaterThanOrEqual(90);
+      expect(Number(waits['waitMs']) + Number(waits['runMs'])).toBeCloseTo(Number(waits['durationMs']), 1);
+      const metrics = (await node.plane.metrics()) as {
+        name: string;
+        values: { metricName: string; value: number }[];
+      }[];
+      for (const name of ['skein_queue_wait_seconds', 'skein_run_seconds']) {
+        const sums = metrics.find((metric) => metric.name === name)?.values ?? [];
+        const of = (part: string) =>
+          sums.find(
+            ({ metricName, ...rest }) =>
+              metricName === `${name}_${part}` && JSON.stringify(rest).includes('apart.openfaas-fn'),
+          )?.value;
+        expect(of('count')).toBe(2);
+        expect(of('sum')).toBeGreaterThanOrEqual(0.09);
+      }
+    });
+
+    it('leaves a duration that the function gave', async () => {
+      const [node] = pair();
+      const replica = await node.replica('own-time', (_request, response) =>
+        response.writeHead(200, { 'X-Duration-Seconds': '7.5' }).end(),
+      );
+      await node.apply(4, { timed: functionPlan([replica]) });
+      expect((await call(`${node.url}/function/timed`)).headers['x-duration-seconds']).toBe('7.5');
+    });
+  });
+};
