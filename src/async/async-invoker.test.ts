@@ -7,6 +7,7 @@ import type { Queue, QueueLimits } from '../queues/queue.ts';
 import { systemClock } from '../std/clock.ts';
 import { seeded } from '../std/random.ts';
 import { silentLog } from '../telemetry/log.ts';
+import type { EndedSpan } from '../telemetry/spans.ts';
 import { asyncInvoker, type AsyncInvoker } from './async-invoker.ts';
 import type { AsyncConfig, AsyncNeeds } from './async-needs.ts';
 import { gatewayInvoker, type GatewayInvoker } from './gateway-invoker.ts';
@@ -366,5 +367,29 @@ describe('cancelling', () => {
     open.resolve();
     await settled();
     expect(gateway.received.map(({ body }) => body)).toEqual(['one']);
+  });
+});
+
+describe('what is told of asynchronous calls', () => {
+  it('is a span for its acceptance and one for each attempt, each under the one before, and the trace travels on', async () => {
+    const spans: EndedSpan[] = [];
+    let made = 0;
+    await begin(
+      {},
+      {
+        spans: {
+          begin: () => ({ outgoing: `00-${'a'.repeat(32)}-${String(++made).padStart(16, '0')}-01` }),
+          end: (span) => void spans.push(span),
+        },
+      },
+    );
+    await enqueue(['Traceparent', 'given', 'tracestate', 'x=1']);
+    await settled();
+    expect(spans.map(({ kind, name, traceparentIn }) => [kind, name, traceparentIn])).toEqual([
+      ['producer', `accept ${echo}`, 'given'],
+      ['consumer', `attempt ${echo}`, spans[0]?.traceparentOut],
+    ]);
+    expect(spans[1]?.attributes).toMatchObject({ 'skein.attempt': 1, 'http.response.status_code': 200 });
+    expect(gateway.received[0]?.headers).toMatchObject({ traceparent: spans[1]?.traceparentOut, tracestate: 'x=1' });
   });
 });

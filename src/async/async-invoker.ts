@@ -9,6 +9,7 @@ import { CallbackSender } from './callback-sender.ts';
 import { functionStats, type FunctionQueueStats } from './function-stats.ts';
 import { itemOfCall } from './queued.ts';
 import { BodyReader } from './read-body.ts';
+import { traced } from './traced.ts';
 import { Worker } from './worker.ts';
 
 /** A call as it arrived on `/async-function/…`. */
@@ -57,9 +58,17 @@ export const asyncInvoker = (needs: AsyncNeeds, config: Partial<AsyncConfig> = {
       const callbackUrl = valueOf(headers, 'x-callback-url') || undefined;
       if (callbackUrl !== undefined) checkCallbackUrl(callbackUrl, policy);
       const callId = callIdOf(headers);
-      await bodies.read(body, async (bytes) => {
-        await needs.queue.add(itemOfCall({ key, callId, path, headers: forwardable(headers), callbackUrl }, bytes));
-      });
+      const step = traced(needs, { name: 'accept', kind: 'producer', key, callId, headers: forwardable(headers) });
+      let kept = false;
+      try {
+        await bodies.read(body, async (bytes) => {
+          await needs.queue.add(itemOfCall({ key, callId, path, headers: step.headers, callbackUrl }, bytes));
+        });
+        kept = true;
+      } finally {
+        step.end({ failed: !kept });
+      }
+      needs.instruments?.accepted(key);
       return callId;
     },
     cancel: (callId) => needs.queue.cancel(callId),

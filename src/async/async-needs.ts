@@ -2,7 +2,9 @@ import type { FunctionKey } from '../domain/ids.ts';
 import type { Queue } from '../queues/queue.ts';
 import type { Clock } from '../std/clock.ts';
 import type { Random } from '../std/random.ts';
+import type { AsyncInstruments } from '../telemetry/async-instruments.ts';
 import type { Log } from '../telemetry/log.ts';
+import type { Spans } from '../telemetry/spans.ts';
 import type { CallbackConfig } from './callback-policy.ts';
 import type { Resolve } from './callback-sender.ts';
 import type { Invoke } from './invoke.ts';
@@ -19,6 +21,10 @@ export type AsyncNeeds = {
   readonly log: Log;
   /** The addresses of a host name. Default: the system's. */
   readonly resolve?: Resolve;
+  /** Where tracing is configured. */
+  readonly spans?: Spans | undefined;
+  /** For metrics. */
+  readonly instruments?: AsyncInstruments | undefined;
 };
 
 export type AsyncConfig = {

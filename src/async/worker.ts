@@ -1,13 +1,15 @@
 import { setImmediate as immediately } from 'node:timers/promises';
 import { messageOf } from '../domain/errors.ts';
 import type { QueueItem, Taken } from '../queues/queue.ts';
+import type { AsyncKind } from '../telemetry/async-instruments.ts';
 import type { AsyncConfig, AsyncNeeds } from './async-needs.ts';
 import { callbackOf, callbackOfBuried } from './callback-of.ts';
 import type { CallbackSender } from './callback-sender.ts';
 import type { Answer } from './invoke.ts';
 import { Lanes } from './lanes.ts';
-import { isCallbackLane, parseItem, type QueuedCall } from './queued.ts';
+import { functionOfLane, isCallbackLane, parseItem, type QueuedCall } from './queued.ts';
 import { afterRefusal, refusalOfCall, type Refusal } from './retry.ts';
+import { traced } from './traced.ts';
 
 /** How one attempt ended. */
 type Outcome =
@@ -134,6 +136,7 @@ export class Worker {
       taken.extend().catch((error: unknown) => this.#troubled(taken, error));
     });
     let refused = false;
+    this.#countBegun(taken);
     try {
       const outcome = await this.#attempt(taken);
       refused = outcome.kind === 'refused';
@@ -153,16 +156,20 @@ export class Worker {
     const ifBuried = parsed.kind === 'call' ? callbackOfBuried(parsed.call) : undefined;
     // Whoever took it before never told how it ended: it may be what ends them.
     if (attempt > this.#config.retries.maxAttempts) return refused({ why: 'no attempt came to an end' }, ifBuried);
-    if (parsed.kind === 'call') return this.#call(parsed.call, item.body, ifBuried);
+    if (parsed.kind === 'call') return this.#call(parsed.call, item.body, attempt, ifBuried);
     const refusal = await this.#sender.send(parsed.callback, item.body, this.#cut.signal);
     return refusal === undefined ? { kind: 'done', followUp: undefined } : refused(refusal);
   }
 
-  async #call(call: QueuedCall, body: Uint8Array, ifBuried: QueueItem | undefined): Promise<Outcome> {
+  async #call(call: QueuedCall, body: Uint8Array, attempt: number, ifBuried: QueueItem | undefined): Promise<Outcome> {
+    const step = traced(this.#needs, { ...call, name: 'attempt', kind: 'consumer' });
     const began = this.#needs.clock.monotonic();
-    const answer = await this.#answer(call, body);
+    const answer = await this.#answer({ ...call, headers: step.headers }, body);
     const durationMs = this.#needs.clock.monotonic() - began;
     const refusal = 'why' in answer ? answer : refusalOfCall(answer.status, answer.headers);
+    const status = 'status' in answer ? answer.status : undefined;
+    const attributes = { 'skein.attempt': attempt, 'skein.refusal': refusal?.why, 'http.response.status_code': status };
+    step.end({ failed: refusal !== undefined, attributes });
     if (refusal !== undefined) return refused(refusal, ifBuried);
     return { kind: 'done', followUp: callbackOf(call, answer as Answer, durationMs) };
   }
@@ -187,7 +194,10 @@ export class Worker {
   }
 
   async #settle(taken: Taken, outcome: Outcome): Promise<void> {
-    if (outcome.kind === 'done') return taken.done(outcome.followUp);
+    if (outcome.kind === 'done') {
+      await taken.done(outcome.followUp);
+      return this.#countEnded(taken, 'done');
+    }
     // Cut off by our own stopping, which is no fault of the call.
     if (this.#cut.signal.aborted) return taken.retryLater(0);
     const next = afterRefusal(outcome.refusal, taken, this.#config.retries, this.#needs.random);
@@ -198,10 +208,20 @@ export class Worker {
         { ...fields, why: outcome.refusal.why, delayMs: next.delayMs },
         'an asynchronous call is tried again',
       );
-      return taken.retryLater(next.delayMs);
+      await taken.retryLater(next.delayMs);
+      return this.#countEnded(taken, 'retried');
     }
     this.#needs.log.warn({ ...fields, why: next.why }, 'an asynchronous call became a dead letter');
-    return taken.bury(next.why, outcome.ifBuried);
+    await taken.bury(next.why, outcome.ifBuried);
+    this.#countEnded(taken, 'buried');
+  }
+
+  #countBegun({ item: { lane }, attempt, ageMs }: Taken): void {
+    if (attempt === 1) this.#needs.instruments?.begun(functionOfLane(lane), kindOfLane(lane), ageMs / 1000);
+  }
+
+  #countEnded({ item: { lane } }: Taken, how: 'done' | 'retried' | 'buried'): void {
+    this.#needs.instruments?.ended(functionOfLane(lane), kindOfLane(lane), how);
   }
 
   #queueBroken(error: unknown): void {
@@ -215,6 +235,8 @@ export class Worker {
     );
   }
 }
+
+const kindOfLane = (lane: string): AsyncKind => (isCallbackLane(lane) ? 'callback' : 'call');
 
 const refused = (refusal: Refusal, ifBuried?: QueueItem): Outcome => ({ kind: 'refused', refusal, ifBuried });
 

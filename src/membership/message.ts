@@ -49,6 +49,11 @@ const status = z.object({
   slots: count,
   /** Of the functions placed there; `limit` 0 = bounded by the slots alone. */
   functions: z.record(short, z.object({ inFlight: count, limit: count, replicas: count })),
+  /**
+   * Of many functions only some are told of at a time: those that are named, and that no others live there whose key is
+   * in this range (`to` is not in it; without it the range has no end). Absent: those that are named are all.
+   */
+  range: z.object({ from: short, to: short.optional() }).optional(),
 });
 
 /** One record of the catalogue, as it travels; `catalogue/record.ts` gives it meaning. */

@@ -19,6 +19,13 @@ export const loadOrCreateSecret = async (file: string, what: string, create: () 
   return written;
 };
 
+/** The same for a file that an operator wrote: `invalid` also when there is none. */
+export const readSecret = async (file: string, what: string): Promise<string> => {
+  const present = await load(file, what);
+  if (present !== undefined) return present;
+  throw new SkeinError('invalid', `there is no ${file}, which should hold ${what}: write it, with mode 600`);
+};
+
 const load = async (file: string, what: string): Promise<string | undefined> => {
   const handle = await open(file, 'r').catch((error: unknown) => {
     if (isCode(error, 'ENOENT')) return undefined;

@@ -25,3 +25,9 @@ export const notFound = (id: string): SkeinError =>
     'not-found',
     `There is no dead letter ${JSON.stringify(id.slice(0, 64))}: list them to see which there are.`,
   );
+
+export const laneIsFull = (lane: string, items: number): SkeinError =>
+  new SkeinError(
+    'unavailable',
+    `The queue of ${lane} is full: ${items} of its calls wait or run, and others need room too. Try again later.`,
+  );

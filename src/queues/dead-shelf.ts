@@ -60,13 +60,13 @@ export class DeadShelf implements DeadLetters {
 
   async replay(id: string): Promise<void> {
     const dead = this.#find(id);
-    this.#index.reserve(dead.bytes);
+    this.#index.reserve(dead.lane, dead.bytes);
     const addedAtMs = this.#needs.clock.now();
     this.#forget(dead.id);
     try {
       await this.#storage.replay(dead.id, addedAtMs);
     } catch (error) {
-      this.#index.release(dead.bytes);
+      this.#index.release(dead.lane, dead.bytes);
       this.#put(dead);
       throw error;
     }

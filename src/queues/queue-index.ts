@@ -1,5 +1,6 @@
 import { SkeinError } from '../domain/errors.ts';
-import type { Ready } from './queue.ts';
+import { laneIsFull } from './check-item.ts';
+import type { QueueLimits, Ready } from './queue.ts';
 
 /** An item without its content, and where it stands. */
 export type Entry = {
@@ -16,44 +17,56 @@ export type Entry = {
   untilMs: number;
 };
 
+type Bounds = Pick<QueueLimits, 'items' | 'bytes' | 'laneItems' | 'laneBytes'>;
 type Lane = { readonly waiting: Set<Entry>; size: number };
 
 /** Which items there are, who waits and who is taken: the deciding half of a stored queue. Times are monotonic milliseconds. */
 export class QueueIndex {
-  readonly #limits: { readonly items: number; readonly bytes: number };
+  readonly #limits: Bounds;
   readonly #entries = new Map<number, Entry>();
   readonly #lanes = new Map<string, Lane>();
   readonly #calls = new Map<string, Set<Entry>>();
   readonly #taken = new Set<Entry>();
   /** Soonest first. */
   readonly #delayed: Entry[] = [];
+  /** Per lane, with those that are being written. */
+  readonly #held = new Map<string, { readonly items: number; readonly bytes: number }>();
   #items = 0;
   #bytes = 0;
 
-  constructor(limits: { readonly items: number; readonly bytes: number }) {
+  constructor(limits: Bounds) {
     this.#limits = limits;
   }
 
   /** Keeps room for an item that is being written. `unavailable` when there is none. */
-  reserve(bytes: number): void {
-    if (this.#items >= this.#limits.items || this.#bytes + bytes > this.#limits.bytes) {
+  reserve(lane: string, bytes: number): void {
+    const { items, laneItems, laneBytes } = this.#limits;
+    if (this.#items >= items || this.#bytes + bytes > this.#limits.bytes) {
       throw new SkeinError(
         'unavailable',
         `The queue is full: ${this.#items} calls with ${this.#bytes} bytes wait or run. Try again later.`,
       );
     }
-    this.charge(bytes);
+    const held = this.#held.get(lane) ?? { items: 0, bytes: 0 };
+    if (held.items >= laneItems || held.bytes + bytes > laneBytes) throw laneIsFull(lane, held.items);
+    this.charge(lane, bytes);
   }
 
   /** Counts an item without asking whether there is room: it takes another's place, or was accepted before. */
-  charge(bytes: number): void {
+  charge(lane: string, bytes: number): void {
     this.#items++;
     this.#bytes += bytes;
+    const held = this.#held.get(lane) ?? { items: 0, bytes: 0 };
+    this.#held.set(lane, { items: held.items + 1, bytes: held.bytes + bytes });
   }
 
-  release(bytes: number): void {
+  release(lane: string, bytes: number): void {
     this.#items--;
     this.#bytes -= bytes;
+    const held = this.#held.get(lane);
+    if (held === undefined) return;
+    if (held.items === 1) this.#held.delete(lane);
+    else this.#held.set(lane, { items: held.items - 1, bytes: held.bytes - bytes });
   }
 
   /** Adds an entry whose room was kept. */
@@ -76,7 +89,7 @@ export class QueueIndex {
     const call = this.#calls.get(entry.callId);
     call?.delete(entry);
     if (call?.size === 0) this.#calls.delete(entry.callId);
-    this.release(entry.bytes);
+    this.release(entry.lane, entry.bytes);
     return true;
   }
 

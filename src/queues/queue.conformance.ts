@@ -196,6 +196,19 @@ export const queueConformance = (harness: QueueHarness, gaps: QueueGaps = {}): v
     expect([...(await ids('a.fn')), ...(await ids('b.fn'))]).toEqual(['two', 'three', 'four']);
   });
 
+  it('holds each lane to its part, so that there is room for others', async () => {
+    await begin({ items: 10, laneItems: 2 });
+    for (const id of ['one', 'two']) await queue.add(item('a.fn', id));
+    const refusal = { code: 'unavailable', message: expect.stringContaining('a.fn') as string };
+    await expect(queue.add(item('a.fn', 'three'))).rejects.toMatchObject(refusal);
+    await queue.add(item('b.fn', 'four'));
+    await (await takeSoon('a.fn')).done();
+    // Where the count is a server's, it is told of what is done when it is next asked.
+    await queue.ready();
+    await queue.add(item('a.fn', 'three'));
+    expect([...(await ids('a.fn')), ...(await ids('b.fn'))]).toEqual(['two', 'three', 'four']);
+  });
+
   it('refuses more bytes than it may keep', async () => {
     await begin({ bytes: 20_000 });
     await queue.add(item('a.fn', 'one', 'x'.repeat(12_000)));

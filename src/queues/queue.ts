@@ -101,6 +101,10 @@ export type QueueLimits = {
   readonly items: number;
   /** Their size, each. */
   readonly bytes: number;
+  /** Items of one lane that wait or run, so that one function cannot fill the queue of all. */
+  readonly laneItems: number;
+  /** Their size. Queues that cannot tell it hold lanes to `laneItems` alone. */
+  readonly laneBytes: number;
   /** Of one item: meta and body. */
   readonly itemBytes: number;
   /** How long a taker may keep an item without a sign of life, milliseconds. */
@@ -110,6 +114,8 @@ export type QueueLimits = {
 export const defaultLimits: QueueLimits = {
   items: 100_000,
   bytes: 1024 ** 3,
+  laneItems: 25_000,
+  laneBytes: 256 * 1024 ** 2,
   itemBytes: 8 * 1024 ** 2,
   leaseMs: 30_000,
 };

@@ -44,7 +44,7 @@ export class StoredQueue implements Queue {
     for (const { dueAtMs, ...item } of stored.items) {
       // A clock that was set back must not hold an item for longer than any pause lasts.
       const delayMs = Math.min(maxDelayMs, dueAtMs - now);
-      this.#index.charge(item.bytes);
+      this.#index.charge(item.lane, item.bytes);
       this.#index.put({ ...item, state: delayMs > 0 ? 'delayed' : 'waiting', untilMs: monotonic + delayMs });
     }
   }
@@ -53,11 +53,11 @@ export class StoredQueue implements Queue {
     checkItem(item, this.limits.itemBytes);
     const added = this.#numbered(item);
     const bytes = sizeOf(item);
-    this.#index.reserve(bytes);
+    this.#index.reserve(item.lane, bytes);
     try {
       await this.#storage.insert([added]);
     } catch (error) {
-      this.#index.release(bytes);
+      this.#index.release(item.lane, bytes);
       throw error;
     }
     this.#put(added);
@@ -154,7 +154,7 @@ export class StoredQueue implements Queue {
 
   #putFollowUp(added: NewStored | undefined): void {
     if (added === undefined) return;
-    this.#index.charge(sizeOf(added.item));
+    this.#index.charge(added.item.lane, sizeOf(added.item));
     this.#put(added);
   }
 

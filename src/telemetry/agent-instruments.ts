@@ -13,12 +13,16 @@ export type AgentInstruments = {
   /** From the wish for a replica to its readiness. */
   coldStart(seconds: number): void;
   usage(usage: NodeUsage): void;
+  /** Undefined where it is not measured: then there is no such metric. */
+  power(watts: number | undefined): void;
   /** In the form of prom-client's `getMetricsAsJSON`: a source of `serveMetrics`. */
   readonly metrics: () => Promise<readonly unknown[]>;
 };
 
 /** Seconds; a start from the pool takes tens of milliseconds, a big program several seconds. */
 const coldStartBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+
+const powerName = 'skein_node_power_watts';
 
 export const agentInstruments = (): AgentInstruments => {
   const registry = new Registry();
@@ -58,6 +62,13 @@ export const agentInstruments = (): AgentInstruments => {
     registers,
   });
   const memory = new Gauge({ name: 'skein_node_memory_bytes', help: 'Memory in use.', registers });
+  const setPower = (watts: number | undefined): void => {
+    if (watts === undefined) return registry.removeSingleMetric(powerName);
+    const known = registry.getSingleMetric(powerName) as Gauge | undefined;
+    // A gauge is 0 from its making, which nobody measured.
+    const gauge = known ?? new Gauge({ name: powerName, help: 'Power that the machine draws.', registers });
+    gauge.set(watts);
+  };
 
   return {
     replicas: (counts) => {
@@ -75,6 +86,7 @@ export const agentInstruments = (): AgentInstruments => {
       cpu.set(usage.cpuRatio);
       memory.set(usage.memoryUsedBytes);
     },
+    power: setPower,
     metrics: () => registry.getMetricsAsJSON(),
   };
 };

@@ -5,7 +5,7 @@ import type { Clock } from '../std/clock.ts';
 
 /**
  * How busy the machine is: the whole machine, or the control group this process is bound to where that is smaller.
- * Power is not here: it is told only where a machine measures it.
+ * Power is apart (`power.ts`): it is told only where a machine measures it.
  */
 export type NodeUsage = {
   /** Part of the processors in use since the last sample, 0..1; 0 in the first one. */

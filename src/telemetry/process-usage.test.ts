@@ -15,8 +15,8 @@ beforeEach(async () => {
 
 afterEach(async () => rm(folder, { recursive: true }));
 
-const stat = (ticks: number, startedAt = 77): string =>
-  `42 (a) b (c) S 1 2 3 4 5 6 7 8 9 10 ${ticks} 0 0 0 20 0 11 0 ${startedAt} 0 0 0`;
+const stat = (ticks: number, startedAt = 77, ofEnded = 0): string =>
+  `42 (a) b (c) S 1 2 3 4 5 6 7 8 9 10 ${ticks} 0 ${ofEnded} 0 20 0 11 0 ${startedAt} 0 0 0`;
 
 const write = async (pid: number, text: string, more: Readonly<Record<string, string>> = {}): Promise<void> => {
   await mkdir(join(folder, String(pid)), { recursive: true });
@@ -36,6 +36,23 @@ describe('what processes use', () => {
     await write(1, stat(150));
     await write(2, stat(600));
     expect((await usage([1, 2])).cpu).toBeCloseTo(750);
+  });
+
+  it('is with all that they started, also what has ended since', async () => {
+    const clock = new ManualClock();
+    const usage = createProcessUsage(clock, folder);
+    const children = async (text: string): Promise<void> => {
+      await mkdir(join(folder, '1/task/9'), { recursive: true });
+      await writeFile(join(folder, '1/task/9/children'), text);
+    };
+    await write(1, stat(100), { smaps_rollup: 'Pss:    10 kB\n' });
+    await write(2, stat(40), { smaps_rollup: 'Pss:    5 kB\n' });
+    await children('2 3 ');
+    expect(await usage([1])).toEqual({ cpu: 0, totalMemoryBytes: 15 * 1024 });
+    clock.advance(1_000);
+    await write(1, stat(110, 77, 90));
+    await children('');
+    expect((await usage([1])).cpu).toBeCloseTo(600);
   });
 
   it('begins anew when a number belongs to another process', async () => {

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import type { Clock } from '../std/clock.ts';
 
@@ -11,12 +11,13 @@ export type ProcessUsage = {
   readonly totalMemoryBytes: number;
 };
 
-/** Processor ticks since a process started, and when it was read. */
+/** Processor ticks of a process and of all that it started, and when it was read. */
 type Reading = { readonly startedAt: string; readonly ticks: number; readonly atMs: number };
 
 /**
- * Samples processes of this machine (Linux; elsewhere all is 0). Each call measures from the one before, so it is called at
- * intervals, always with all pids of the group; those that are gone count nothing. `folder` is where `PID/stat` is.
+ * Samples processes of this machine with all that they started (Linux; elsewhere all is 0). Each call measures from the one
+ * before, so it is called at intervals, always with all pids of the group; those that are gone count nothing. `folder` is where
+ * `PID/stat` is.
  */
 export const createProcessUsage = (
   clock: Pick<Clock, 'monotonic'>,
@@ -30,18 +31,49 @@ export const createProcessUsage = (
     let totalMemoryBytes = 0;
     await Promise.all(
       pids.map(async (pid) => {
-        const stat = parseStat(await textOf(`${folder}/${pid}/stat`));
-        if (stat === undefined) return;
-        const reading = { ...stat, atMs: clock.monotonic() };
+        const family = await familyOf(folder, pid);
+        if (family === undefined) return;
+        const reading = { startedAt: family.startedAt, ticks: family.ticks, atMs: clock.monotonic() };
         readings.set(pid, reading);
         cpu += millicores(last.get(pid), reading, perSecond);
-        const bytes = await memoryOf(`${folder}/${pid}`);
-        totalMemoryBytes += bytes;
+        totalMemoryBytes += family.bytes;
       }),
     );
     last = readings;
     return { cpu, totalMemoryBytes };
   };
+};
+
+type Family = Pick<Reading, 'startedAt' | 'ticks'> & { readonly bytes: number };
+
+/** More than these are not counted. */
+const maxDeep = 8;
+const maxChildren = 256;
+
+/**
+ * A process and what it started. The time of a child is its own while it lives and its parent's afterwards, so that each tick is
+ * counted once, however short the child lived.
+ */
+const familyOf = async (folder: string, pid: number, deep = 0): Promise<Family | undefined> => {
+  const own = `${folder}/${pid}`;
+  const stat = parseStat(await textOf(`${own}/stat`));
+  if (stat === undefined) return undefined;
+  let { ticks } = stat;
+  let bytes = await memoryOf(own);
+  for (const child of deep < maxDeep ? await childrenOf(own) : []) {
+    const family = await familyOf(folder, child, deep + 1);
+    ticks += family?.ticks ?? 0;
+    bytes += family?.bytes ?? 0;
+  }
+  return { startedAt: stat.startedAt, ticks, bytes };
+};
+
+/** Each thread has the children that it started. */
+const childrenOf = async (folder: string): Promise<readonly number[]> => {
+  const threads = await readdir(`${folder}/task`).catch(() => []);
+  const lists = await Promise.all(threads.map((thread) => textOf(`${folder}/task/${thread}/children`)));
+  const pids = lists.flatMap((list) => list.split(' ').filter(Boolean).map(Number));
+  return pids.slice(0, maxChildren);
 };
 
 /** A number that another process took over is a new process. */
@@ -51,10 +83,12 @@ const millicores = (before: Reading | undefined, after: Reading, perSecond: numb
   return Math.max(0, (seconds * 1_000_000) / (after.atMs - before.atMs));
 };
 
-/** User and system ticks and the start time out of `/proc/PID/stat`; the command in it may hold blanks and brackets. */
+/**
+ * Ticks, of children that ended too, and the start time out of `/proc/PID/stat`; the command in it may hold blanks and brackets.
+ */
 export const parseStat = (text: string): Pick<Reading, 'startedAt' | 'ticks'> | undefined => {
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  const ticks = Number(fields[11]) + Number(fields[12]);
+  const ticks = fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0);
   const startedAt = fields[19];
   return text === '' || startedAt === undefined || !Number.isFinite(ticks) ? undefined : { ticks, startedAt };
 };

@@ -325,5 +325,7 @@ const encode = (message: Message): Uint8Array => {
 const parcelOf = (message: Message, bytes: Uint8Array): Parcel & { readonly payload: Uint8Array } => {
   const payload = Buffer.concat([randomBytes(messageIdBytes), bytes]);
   const frame = encodeFrame('message', payload);
-  return { payload, frame, ...(message.kind === 'status' && { replaces: 'status' as const }) };
+  // One that tells of some functions only says nothing of what another told of others.
+  const whole = message.kind === 'status' && message.status.range === undefined;
+  return { payload, frame, ...(whole && { replaces: 'status' as const }) };
 };

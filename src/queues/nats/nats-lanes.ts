@@ -1,5 +1,6 @@
 import type { ConsumerInfo, JetStreamManager } from '@nats-io/jetstream';
 import type { Clock } from '../../std/clock.ts';
+import { laneIsFull } from '../check-item.ts';
 import type { QueueLimits } from '../queue.ts';
 import { isMissing, translated } from './refusals.ts';
 import { setUpLane } from './streams.ts';
@@ -19,6 +20,8 @@ export class NatsLanes {
   readonly #known = new Map<string, number>();
   /** Those that there were when the server was last asked. */
   #seen: ReadonlySet<string> = new Set();
+  /** Items of each lane, as the server last said, and those that this node added since. */
+  #counts = new Map<string, number>();
   #lookedForLostMs = -Infinity;
 
   constructor(manager: JetStreamManager, subjects: Subjects, limits: QueueLimits, clock: Pick<Clock, 'monotonic'>) {
@@ -38,6 +41,13 @@ export class NatsLanes {
     this.#known.set(lane, now);
   }
 
+  /** `unavailable` when the lane holds as many as one may. The count is some seconds old, as far as other nodes add to it. */
+  reserve(lane: string): void {
+    const count = this.#counts.get(lane) ?? 0;
+    if (count >= this.#limits.laneItems) throw laneIsFull(lane, count);
+    this.#counts.set(lane, count + 1);
+  }
+
   /** A lane that this node has not seen may be another's; asking the server for the next item of none would take long. */
   async isThere(lane: string): Promise<boolean> {
     if (this.#known.has(lane) || this.#seen.has(lane)) return true;
@@ -54,6 +64,9 @@ export class NatsLanes {
     const consumers: ConsumerInfo[] = [];
     for await (const info of this.#manager.consumers.list(this.#subjects.stream)) consumers.push(info);
     this.#seen = new Set(consumers.map(({ name }) => parseToken(name)));
+    this.#counts = new Map(
+      consumers.map(({ name, num_pending, num_ack_pending }) => [parseToken(name), num_pending + num_ack_pending]),
+    );
     return consumers;
   }
 

@@ -1,5 +1,5 @@
 import { jetstream, jetstreamManager, type JetStreamClient, type JetStreamManager } from '@nats-io/jetstream';
-import { connect, createInbox, type Msg, type NatsConnection } from '@nats-io/transport-node';
+import { connect, createInbox, credsAuthenticator, type Msg, type NatsConnection } from '@nats-io/transport-node';
 import type { Clock } from '../../std/clock.ts';
 import { OneAtATime } from '../../std/one-at-a-time.ts';
 import { checkItem } from '../check-item.ts';
@@ -20,6 +20,7 @@ import { NatsLanes } from './nats-lanes.ts';
 import { NatsDeadLetters } from './nats-dead-letters.ts';
 import { natsTaken } from './nats-taken.ts';
 import { isMissing, isUnanswered, translated } from './refusals.ts';
+import { serverIdentity } from './server-identity.ts';
 import { setUpStreams } from './streams.ts';
 import { parseSubject, parseToken, subjectsOf, type Subjects } from './subjects.ts';
 
@@ -29,6 +30,10 @@ export type NatsQueueConfig = {
   readonly user?: string;
   readonly password?: string;
   readonly token?: string;
+  /** The text of a `.creds` file. */
+  readonly credentials?: string;
+  /** Present: a server without TLS is refused. Texts in PEM; the machine's authorities where `ca` is missing. */
+  readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string };
   /** Begins the names of streams and subjects; queues of different names know nothing of each other. Default `skein`. */
   readonly name?: string;
   /** Servers that keep each message, 1 to 5. Default 1. */
@@ -70,8 +75,9 @@ export const openNatsQueue = async (
   }
 };
 
-const connectTo = ({ servers, user, password, token }: NatsQueueConfig): Promise<NatsConnection> =>
-  connect({
+const connectTo = ({ servers, user, password, token, credentials, tls }: NatsQueueConfig): Promise<NatsConnection> => {
+  const verifying = { checkServerIdentity: serverIdentity(servers) };
+  return connect({
     servers: [...servers],
     name: 'skein',
     maxReconnectAttempts: -1,
@@ -79,7 +85,10 @@ const connectTo = ({ servers, user, password, token }: NatsQueueConfig): Promise
     ...(user === undefined ? {} : { user }),
     ...(password === undefined ? {} : { pass: password }),
     ...(token === undefined ? {} : { token }),
+    ...(credentials === undefined ? {} : { authenticator: credsAuthenticator(Buffer.from(credentials)) }),
+    ...(tls === undefined ? {} : { tls: { ...tls, ...verifying } }),
   });
+};
 
 class NatsQueue implements Queue {
   readonly dead: NatsDeadLetters;
@@ -127,6 +136,7 @@ class NatsQueue implements Queue {
 
   async add(item: QueueItem): Promise<void> {
     checkItem(item, this.limits.itemBytes);
+    this.#lanes.reserve(item.lane);
     await this.#publish(item);
   }
 

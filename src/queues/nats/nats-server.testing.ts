@@ -1,6 +1,6 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -14,8 +14,14 @@ export const natsMissing =
 /** A real server with JetStream in a folder of its own, on a port that it chose. */
 export class NatsServer {
   readonly folder = mkdtempSync(join(tmpdir(), 'skein-nats-'));
+  readonly #settings: string;
   #process: ChildProcess | undefined;
   #port = -1;
+
+  /** `settings`: more of the server's configuration, in its own language. */
+  constructor(settings = '') {
+    this.#settings = settings;
+  }
 
   get address(): string {
     return `127.0.0.1:${this.#port}`;
@@ -23,9 +29,10 @@ export class NatsServer {
 
   /** A second start takes the port of the first. */
   async start(): Promise<void> {
-    const child = spawn('nats-server', ['-js', '-a', '127.0.0.1', '-p', String(this.#port), '-sd', this.folder], {
-      stdio: ['ignore', 'ignore', 'pipe'],
-    });
+    const file = join(this.folder, 'server.conf');
+    writeFileSync(file, this.#settings, { mode: 0o600 });
+    const where = ['-c', file, '-a', '127.0.0.1', '-p', String(this.#port), '-sd', this.folder];
+    const child = spawn('nats-server', ['-js', ...where], { stdio: ['ignore', 'ignore', 'pipe'] });
     this.#process = child;
     const lines: string[] = [];
     for await (const line of createInterface({ input: child.stderr })) {
