@@ -13,7 +13,7 @@ import { createPeerHost } from '../gateway/peer-host.ts';
 import type { Membership } from '../membership/membership.ts';
 import type { Announcement, Message } from '../membership/message.ts';
 import type { FunctionProvider } from '../providers/provider.ts';
-import type { FunctionPlan, PeerPlan, Plan, Routes } from '../routing/plan.ts';
+import type { Plan, Routes } from '../routing/plan.ts';
 import type { Clock } from '../std/clock.ts';
 import type { Random } from '../std/random.ts';
 import { sha256Hex } from '../std/sha256.ts';
@@ -22,13 +22,17 @@ import type { AgentInstruments } from '../telemetry/agent-instruments.ts';
 import type { Log } from '../telemetry/log.ts';
 import { fetchBundle, type BundleSource } from './bundle-fetcher.ts';
 import { BundleSweeper } from './bundle-sweeper.ts';
+import { CarriedPlan } from './carried-plan.ts';
 import { composePlan } from './compose-plan.ts';
 import type { Hosted } from './hosted.ts';
+import type { KeptScale } from './kept-scale.ts';
 import { settingsOf } from './labels.ts';
+import { Measures } from './measures.ts';
 import { Neighbours } from './neighbours.ts';
 import type { PeerFetch } from './peer-fetch.ts';
 import { Rates } from './rates.ts';
 import { Reconciler } from './reconciler.ts';
+import { sameNames, tellSameName, type SameName } from './same-names.ts';
 import { Scaler, type FunctionLoad } from './scaler.ts';
 import { StatusTeller } from './status-teller.ts';
 import { StrategyHost } from './strategy-host.ts';
@@ -54,6 +58,10 @@ export type AgentNeeds = {
   readonly log: Log;
   readonly maxReplicas: number;
   readonly idleMs: number;
+  /** What was scaled by hand. */
+  readonly keptScale: KeptScale;
+  /** Asynchronous calls in the queue of this node, by function. */
+  readonly queued: () => Promise<ReadonlyMap<FunctionKey, number>>;
   readonly queueMs: number;
   readonly timeoutMs: number;
   /** What the others are told of this node; slots and draining are filled in. */
@@ -66,8 +74,8 @@ const sweepMs = 10 * 60_000;
 /** How often the data plane is looked at: load, rates, replicas that nobody needs any more. */
 const lookMs = 250;
 
-/** How long what an adopted data plane knew of peers holds while they are found again. */
-const reunionMs = 5_000;
+/** How long a replica that leaves waits for the data plane to take the plan without it. */
+const withdrawMs = 15_000;
 
 /**
  * Look, decide, do: reads the data plane, the catalogue and what peers say; lets the strategy decide; tells the data plane and
@@ -81,6 +89,7 @@ export class Agent {
   readonly #strategy: StrategyHost;
   readonly #reconciler: Reconciler;
   readonly #scaler: Scaler;
+  readonly #measures: Measures;
   readonly #teller: StatusTeller;
   readonly #sweeper: BundleSweeper;
   #routes: Routes = {};
@@ -89,8 +98,13 @@ export class Agent {
   #started = false;
   #stopped = false;
   #replanWanted = false;
-  /** The plan of the agent before this one, while the peers in it that work is sent to are not all found again. */
-  #carried: Plan | undefined;
+  #carried: CarriedPlan | undefined;
+  #observing = false;
+  /** The data plane did not take a plan: it is told again when it answers. */
+  #untaken = false;
+  /** Those who wait for a plan that is made from now on, by the least version of it. */
+  readonly #awaiting = new Set<{ readonly version: number; readonly resolve: () => void }>();
+  #sameNames: readonly SameName[] = [];
   #replanning: Promise<void> | undefined;
   readonly #ends: (() => void)[] = [];
 
@@ -116,7 +130,9 @@ export class Agent {
       clock,
       log,
     });
-    this.#scaler = new Scaler({ provider, clock, log, maxReplicas: needs.maxReplicas, idleMs: needs.idleMs });
+    const { maxReplicas, idleMs, keptScale: kept, queued } = needs;
+    this.#scaler = new Scaler({ provider, clock, log, kept, maxReplicas, idleMs });
+    this.#measures = new Measures({ provider, queued, clock });
     this.#sweeper = new BundleSweeper(needs.bundles);
     this.#teller = new StatusTeller({
       send: (status) => void membership.broadcast({ kind: 'status', status }),
@@ -132,7 +148,7 @@ export class Agent {
     const found = await dataPlane.observe();
     this.#version = found.planVersion;
     this.#carryOn(await dataPlane.carried());
-    for (const record of catalogue.list('function/')) this.#catalogueChanged([record.key]);
+    this.#catalogueChanged(catalogue.list('function/').map(({ key }) => key));
     await this.#adopted();
     this.#ends.push(
       catalogue.onChange((changed) => this.#catalogueChanged(changed)),
@@ -163,6 +179,7 @@ export class Agent {
   async stop(): Promise<void> {
     this.#stopped = true;
     for (const end of this.#ends.splice(0)) end();
+    for (const { resolve } of this.#awaiting) resolve();
     this.#strategy.stop();
     await this.#reconciler.stop();
     await this.#replanning;
@@ -170,6 +187,27 @@ export class Agent {
 
   get draining(): boolean {
     return this.#draining;
+  }
+
+  /** What is wrong with the federation, in sentences for people. */
+  get problems(): readonly string[] {
+    return this.#sameNames.map(tellSameName);
+  }
+
+  /**
+   * Resolves when a plan that is made from now on is in force, or after a while when the data plane takes none. Replicas
+   * that leave wait for it: until then calls go to them.
+   */
+  async inForce(): Promise<void> {
+    if (this.#stopped) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const waiting = { version: this.#version + 1, resolve };
+    this.#awaiting.add(waiting);
+    this.#replan();
+    const cancel = this.#needs.clock.after(withdrawMs, resolve);
+    await promise;
+    cancel();
+    this.#awaiting.delete(waiting);
   }
 
   get planVersion(): number {
@@ -210,13 +248,21 @@ export class Agent {
     const present = new Map(
       (await this.#needs.provider.list()).map((one) => [functionKey(one.spec.ref.name, one.spec.ref.namespace), one]),
     );
-    return [...this.#hosted.values()].map(({ key, ref, spec }) => ({
-      ...ref,
-      placed: spec !== undefined,
-      replicas: present.get(key)?.replicas ?? 0,
-      availableReplicas: present.get(key)?.available ?? 0,
-      invocationCount: this.#rates.latest?.functions[key]?.entered ?? 0,
-    }));
+    return [...this.#hosted.values()].map(({ key, ref, spec, value }) => {
+      const there = present.get(key);
+      const { replicas = 0, available = 0 } = there ?? {};
+      const isCurrent = spec !== undefined && there?.spec.revision === spec.revision;
+      return {
+        ...ref,
+        placed: spec !== undefined,
+        replicas,
+        availableReplicas: available,
+        invocationCount: this.#rates.latest?.functions[key]?.entered ?? 0,
+        usage: this.#measures.usage(key),
+        wish: revisionOf(value, value.deployment),
+        ready: isCurrent && available >= replicas,
+      };
+    });
   }
 
   async #scaleHere(ref: FunctionRef, replicas: number): Promise<void> {
@@ -233,48 +279,55 @@ export class Agent {
 
   // ---- look
 
-  /**
-   * Plans made before the peers are found again would have all of the load stay here, and lose what there is no room
-   * for: until then the earlier plan's word on them holds.
-   */
   #carryOn(plan: Plan | undefined): void {
     if (plan === undefined || plan.draining) return;
-    this.#carried = plan;
-    this.#ends.push(this.#needs.clock.after(reunionMs, () => this.#carryNoMore()));
-  }
-
-  #carryNoMore(): void {
-    if (this.#carried === undefined) return;
-    this.#carried = undefined;
-    this.#replan();
+    const { clock, strategy, strategyPeriodMs } = this.#needs;
+    const warmUpMs = (strategy.warmUpPeriods ?? 0) * strategyPeriodMs;
+    this.#carried = new CarriedPlan(plan, clock.monotonic(), warmUpMs);
   }
 
   #welcomePeers(): void {
     if (this.#carried === undefined) return;
     const found = new Set(this.#neighbours.usable(this.#needs.clock.now()).map(({ id }) => id));
-    const sought = Object.values<FunctionPlan>(this.#carried.functions).flatMap(({ peers }) => peers);
-    if (sought.every(({ id }) => found.has(id))) this.#carryNoMore();
+    const now = this.#needs.clock.monotonic();
+    if (!this.#carried.look(found, now)) return;
+    if (this.#carried.isOver(now)) this.#carried = undefined;
+    this.#replan();
   }
 
-  #peerPlans(): readonly PeerPlan[] {
-    const present = this.#neighbours.plans();
-    const known = new Set(present.map(({ id }) => id));
-    return [...present, ...(this.#carried?.peers.filter(({ id }) => !known.has(id)) ?? [])];
+  /** False while the data plane does not answer. It is asked one thing at a time. */
+  async #observe(): Promise<boolean> {
+    if (this.#observing) return false;
+    this.#observing = true;
+    try {
+      this.#rates.add(await this.#needs.dataPlane.observe());
+      return true;
+    } catch (error) {
+      this.#needs.log.debug({ problem: messageOf(error) }, 'the data plane could not be observed');
+      return false;
+    } finally {
+      this.#observing = false;
+    }
   }
 
   async #look(): Promise<void> {
-    const { dataPlane, instruments, clock } = this.#needs;
-    try {
-      this.#rates.add(await dataPlane.observe());
-    } catch (error) {
-      this.#needs.log.debug({ problem: messageOf(error) }, 'the data plane could not be observed');
-    }
+    const answers = await this.#observe();
     if (this.#stopped) return;
     // Round trips and last words change without an event.
     this.#neighbours.update(this.#needs.membership.members());
     this.#view();
     this.#welcomePeers();
+    // What is known of the load is old; and a node whose data plane stands still invites no calls.
+    if (answers) this.#lookAtLoad();
+  }
+
+  #lookAtLoad(): void {
+    const { instruments, clock } = this.#needs;
+    if (this.#untaken) this.#replan();
     const now = clock.now();
+    this.#measures.look(this.#hosted).catch((error: unknown) => {
+      this.#needs.log.debug({ problem: messageOf(error) }, 'functions could not be measured');
+    });
     for (const hosted of this.#hosted.values()) {
       this.#scaler.look(hosted, this.#loadOf(hosted.key));
     }
@@ -291,7 +344,8 @@ export class Agent {
   #loadOf(key: FunctionKey): FunctionLoad {
     const observed = this.#rates.latest?.functions[key];
     const inFlight = (observed?.inFlight ?? 0) + (observed?.queued ?? 0);
-    return { inFlight, perSecond: this.#rates.of(key).served };
+    const cpu = this.#measures.usage(key)?.cpu;
+    return { inFlight, perSecond: this.#rates.of(key).served, cpu, queued: this.#measures.queued(key) };
   }
 
   #view(): void {
@@ -398,7 +452,8 @@ export class Agent {
     for (const { spec, replicas } of await this.#needs.provider.list()) {
       const hosted = this.#hosted.get(functionKey(spec.ref.name, spec.ref.namespace));
       if (hosted !== undefined) this.#scaler.adopt(hosted, replicas);
-      if (hosted?.spec?.revision === spec.revision) hosted.ready = true;
+      // Another revision than the wanted one goes on until that is ready.
+      if (hosted?.spec !== undefined) hosted.ready = true;
       // Deleted or moved while there was no agent.
       if (hosted === undefined) this.#reconciler.touch(functionKey(spec.ref.name, spec.ref.namespace));
     }
@@ -421,8 +476,20 @@ export class Agent {
     this.#neighbours.update(this.#needs.membership.members());
     this.#needs.peerFetch.retain(new Set(this.#neighbours.plans().map(({ id }) => id)));
     this.#teller.repeat();
+    this.#nameNames();
     this.#view();
     this.#replan();
+  }
+
+  /** Once for each find. */
+  #nameNames(): void {
+    const { self, node, log } = this.#needs;
+    const before = new Set(this.#sameNames.map(tellSameName));
+    this.#sameNames = sameNames({ id: self, name: node.name }, this.#neighbours.members());
+    for (const found of this.#sameNames) {
+      const said = tellSameName(found);
+      if (!before.has(said)) log.warn({ name: found.name, nodes: found.ids }, 'nodes of one name in the federation');
+    }
   }
 
   #received(from: NodeId, message: Message): void {
@@ -446,7 +513,10 @@ export class Agent {
   #tell(to: NodeId | 'all', message: Message): void {
     const { membership, log } = this.#needs;
     const sent = to === 'all' ? membership.broadcast(message) : membership.send(to, message);
-    sent.catch((error: unknown) => log.debug({ to, problem: messageOf(error) }, 'a message could not be sent'));
+    sent.catch((error: unknown) => {
+      const level = error instanceof SkeinError && error.code === 'too-large' ? 'warn' : 'debug';
+      log[level]({ to, kind: message.kind, problem: messageOf(error) }, 'a message could not be sent');
+    });
   }
 
   #asked(): readonly BundleSource[] {
@@ -493,29 +563,26 @@ export class Agent {
         node: { id: self, name: node.name },
         slots,
         draining: this.#draining,
-        peers: this.#peerPlans(),
+        peers: this.#carried?.peers(this.#neighbours.plans()) ?? this.#neighbours.plans(),
         hosted: this.#hosted,
         replicas: (hosted) => this.#replicas(hosted),
-        routes: this.#carried === undefined ? this.#routes : { ...this.#routes, ...routesOf(this.#carried) },
+        routes: this.#carried?.routes(this.#routes) ?? this.#routes,
         maxReplicas,
         queueMs,
         timeoutMs,
       });
       try {
         await dataPlane.apply(plan);
+        this.#untaken = false;
         instruments.planChanged();
+        for (const { version, resolve } of this.#awaiting) if (version <= plan.version) resolve();
       } catch (error) {
-        log.warn({ problem: messageOf(error) }, 'the data plane did not take the plan; it gets the next one');
+        this.#untaken = true;
+        log.warn(
+          { problem: messageOf(error) },
+          'the data plane did not take the plan; it gets another when it answers',
+        );
       }
     }
   }
 }
-
-/** What a plan says of where requests go, without what it says of this node. */
-const routesOf = ({ functions }: Plan): Routes =>
-  Object.fromEntries(
-    Object.entries<FunctionPlan>(functions).map(([key, { policy, local, peers, rejectShare, admission }]) => [
-      key,
-      { policy, local, peers, rejectShare, admission },
-    ]),
-  );

@@ -27,6 +27,7 @@ export const federationStatusOf = (facts: FederationFacts): FederationStatus => 
     plan: { version: agent.planVersion },
     catalogue: { records, tombstones, counter },
     traffic: trafficOf(agent),
+    ...(agent.problems.length > 0 && { problems: [...agent.problems] }),
     members: [own(facts), ...others.sort((a, b) => (a.name < b.name ? -1 : 1))],
   };
 };

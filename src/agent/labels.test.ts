@@ -31,18 +31,32 @@ describe('settings of a function', () => {
     });
   });
 
-  test('read what a replica should carry, and how long it stays without calls', () => {
-    const target = (labels: Record<string, string>) =>
-      deployment({ 'com.openfaas.scale.target': '10', ...labels }).target;
-    expect(deployment().target).toBeUndefined();
-    expect(target({})).toEqual({ type: 'capacity', perReplica: 9 });
-    expect(target({ 'com.openfaas.scale.type': 'rps', 'com.openfaas.scale.target-proportion': '0.5' })).toEqual({
-      type: 'rps',
-      perReplica: 5,
-    });
+  test('read what a replica should carry, with the defaults of OpenFaaS', () => {
+    const target = (labels: Record<string, string>) => deployment(labels).target;
+    expect(target({})).toBeUndefined();
+    expect(target({ 'com.openfaas.scale.target': '10' })).toEqual({ type: 'rps', perReplica: 9 });
+    for (const type of ['rps', 'capacity', 'cpu', 'queue']) {
+      expect(target({ 'com.openfaas.scale.type': type })).toEqual({ type, perReplica: 45 });
+      const labels = { 'com.openfaas.scale.target': '10', 'com.openfaas.scale.target-proportion': '0.5' };
+      expect(target({ ...labels, 'com.openfaas.scale.type': type })).toEqual({ type, perReplica: 5 });
+    }
+  });
+
+  test('say whether the last replica may go, and when', () => {
+    const labels = (min: string | undefined, zero?: string) =>
+      deployment({
+        ...(min !== undefined && { 'com.openfaas.scale.min': min }),
+        ...(zero !== undefined && { 'com.openfaas.scale.zero': zero }),
+      });
+    expect(labels(undefined)).toMatchObject({ min: 0, first: 1, zero: true });
+    expect(labels('0')).toMatchObject({ min: 0, first: 0, zero: true });
+    expect(labels('2')).toMatchObject({ min: 2, first: 2, zero: false });
+    expect(labels(undefined, 'false')).toMatchObject({ min: 1, first: 1, zero: false });
+    expect(labels('0', 'false')).toMatchObject({ min: 1, first: 1, zero: false });
+    expect(labels('2', 'false')).toMatchObject({ min: 2, first: 2, zero: false });
+    expect(labels(undefined, 'true')).toMatchObject({ min: 0, first: 1, zero: true });
+    expect(labels('2', 'true')).toMatchObject({ min: 2, first: 2, zero: true });
     expect(deployment({ 'com.openfaas.scale.zero-duration': '90s' }).idleMs).toBe(90_000);
     expect(deployment().idleMs).toBeUndefined();
-    expect(deployment({ 'com.openfaas.scale.zero': 'false' }).min).toBe(1);
-    expect(deployment({ 'com.openfaas.scale.zero': 'true' }).min).toBe(0);
   });
 });

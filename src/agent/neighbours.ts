@@ -22,8 +22,9 @@ export class Neighbours {
     for (const id of this.#known.keys()) if (!ids.has(id)) this.#known.delete(id);
   }
 
-  heard(from: NodeId, status: NodeStatus, now: number): PeerHint {
-    this.#known.set(from, { status, at: now });
+  heard(from: NodeId, { range, ...status }: NodeStatus, now: number): PeerHint {
+    const before = range === undefined ? {} : outside(range, this.#known.get(from)?.status.functions ?? {});
+    this.#known.set(from, { status: { ...status, functions: { ...before, ...status.functions } }, at: now });
     return { id: from, ...status };
   }
 
@@ -78,6 +79,12 @@ export class Neighbours {
     });
   }
 }
+
+type Range = NonNullable<NodeStatus['range']>;
+
+/** Those of which the range says nothing. */
+const outside = ({ from, to }: Range, functions: NodeStatus['functions']): NodeStatus['functions'] =>
+  Object.fromEntries(Object.entries(functions).filter(([key]) => key < from || (to !== undefined && key >= to)));
 
 /** To one significant digit: 0.3, 2, 40 ms. */
 const roundRtt = (ms: number): number => (ms <= 0 ? 0 : Number(ms.toPrecision(1)));

@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { functionKey, parseDigest, type Digest } from '../domain/ids.ts';
 import { MemoryProvider } from '../providers/memory/memory-provider.ts';
@@ -5,7 +8,8 @@ import { ManualClock } from '../std/clock.ts';
 import { silentLog } from '../telemetry/log.ts';
 import type { Hosted } from './hosted.ts';
 import { settingsOf } from './labels.ts';
-import { Scaler } from './scaler.ts';
+import { KeptScale } from './kept-scale.ts';
+import { Scaler, type FunctionLoad } from './scaler.ts';
 
 const ref = { name: 'echo', namespace: 'openfaas-fn' };
 const digest = parseDigest(`sha256:${'0'.repeat(64)}`) as Digest;
@@ -25,15 +29,21 @@ const open = async (labels: Record<string, string> = {}, envVars: Record<string,
     ready: true,
   };
   await provider.deploy(spec, 0);
-  const scaler = new Scaler({ provider, clock, log: silentLog, maxReplicas: 8, idleMs: 60_000 });
+  const folder = await mkdtemp(join(tmpdir(), 'skein-scaler-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const another = async (): Promise<Scaler> => {
+    const kept = await KeptScale.open(join(folder, 'scale.json'));
+    return new Scaler({ provider, clock, log: silentLog, kept, maxReplicas: 8, idleMs: 60_000 });
+  };
+  const scaler = await another();
   /** Looks, and waits until the provider has as many as were wanted. */
-  const look = async (inFlight: number, perSecond = 0): Promise<number> => {
-    scaler.look(hosted, { inFlight, perSecond });
+  const look = async (inFlight: number, more: Partial<FunctionLoad> = {}, by = scaler): Promise<number> => {
+    by.look(hosted, { inFlight, perSecond: 0, ...more });
     await new Promise((resolve) => setImmediate(resolve));
     await provider.scale(ref, (await provider.list())[0]?.replicas ?? 0);
     return (await provider.list())[0]?.replicas ?? -1;
   };
-  return { clock, provider, scaler, hosted, look };
+  return { clock, provider, scaler, another, hosted, look };
 };
 
 describe('replicas of a function at a node', () => {
@@ -50,15 +60,42 @@ describe('replicas of a function at a node', () => {
     expect(await look(100)).toBe(8);
   });
 
-  test('follow calls a second where that is the measure', async () => {
+  test('follow what their labels say they are measured by', async () => {
+    const loads = { rps: { perSecond: 35 }, cpu: { cpu: 35 }, queue: { queued: 35 } };
+    for (const [type, load] of Object.entries(loads)) {
+      const { look, clock } = await open({
+        'com.openfaas.scale.min': '0',
+        'com.openfaas.scale.type': type,
+        'com.openfaas.scale.target': '10',
+        'com.openfaas.scale.target-proportion': '1',
+      });
+      expect(await look(0)).toBe(0);
+      expect(await look(1)).toBe(1);
+      await look(1, load);
+      clock.advance(6_000);
+      expect(await look(1, load)).toBe(4);
+    }
+  });
+
+  test('of a cold function are as many as a burst needs', async () => {
     const { look } = await open({
       'com.openfaas.scale.min': '0',
-      'com.openfaas.scale.type': 'rps',
+      'com.openfaas.scale.type': 'capacity',
       'com.openfaas.scale.target': '10',
       'com.openfaas.scale.target-proportion': '1',
     });
-    expect(await look(1, 0)).toBe(1);
-    expect(await look(1, 35)).toBe(4);
+    expect(await look(50)).toBe(5);
+  });
+
+  test('stay while short calls come that no look sees running', async () => {
+    const { look, clock } = await open({ 'com.openfaas.scale.zero-duration': '10s' });
+    await look(0);
+    for (let seconds = 0; seconds < 60; seconds += 5) {
+      clock.advance(5_000);
+      expect(await look(0, { perSecond: 0.2 })).toBe(1);
+    }
+    clock.advance(10_000);
+    expect(await look(0)).toBe(0);
   });
 
   test('go when they were idle for their time', async () => {
@@ -70,7 +107,7 @@ describe('replicas of a function at a node', () => {
     expect(await look(0)).toBe(0);
   });
 
-  test('stay as they were set by hand', async () => {
+  test('stay as they were set by hand, until they are set to no more than usual', async () => {
     const { look, clock, scaler, hosted, provider } = await open();
     await scaler.set(hosted, 3);
     expect((await provider.list())[0]?.replicas).toBe(3);
@@ -78,5 +115,37 @@ describe('replicas of a function at a node', () => {
     expect(await look(0)).toBe(3);
     await scaler.set(hosted, 0);
     expect(await look(0)).toBe(0);
+    await scaler.set(hosted, 1);
+    expect(await look(0)).toBe(1);
+    clock.advance(60_000);
+    expect(await look(0)).toBe(0);
+  });
+
+  test('are set by hand within what the labels say', async () => {
+    const labels = { 'com.openfaas.scale.min': '2', 'com.openfaas.scale.max': '4' };
+    const { look, scaler, hosted } = await open(labels);
+    await scaler.set(hosted, 0);
+    expect(await look(0)).toBe(2);
+    await scaler.set(hosted, 100);
+    expect(await look(0)).toBe(4);
+  });
+
+  test('stay as they were set by hand when another agent comes', async () => {
+    const { look, clock, scaler, another, hosted, provider } = await open();
+    await scaler.set(hosted, 3);
+    const next = await another();
+    next.adopt(hosted, 3);
+    clock.advance(3_600_000);
+    expect(await look(0, {}, next)).toBe(3);
+    await provider.scale(hosted.ref, 0);
+    expect(await look(0, {}, await another())).toBe(3);
+    next.forget(new Map());
+    await new Promise((resolve) => setImmediate(resolve));
+    const redeployed = { ...hosted, value: { ...hosted.value, createdAt: 'later' } };
+    const last = await another();
+    last.adopt(redeployed, 1);
+    last.look(redeployed, { inFlight: 0, perSecond: 0 });
+    clock.advance(3_600_000);
+    expect(await look(0, {}, last)).toBe(0);
   });
 });

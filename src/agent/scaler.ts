@@ -1,10 +1,11 @@
-import { freshScale, scaleReplicas, type ScaleState } from '../autoscaler/replicas.ts';
+import { freshScale, scaleReplicas, type ScaleFacts, type ScaleState } from '../autoscaler/replicas.ts';
 import { messageOf } from '../domain/errors.ts';
 import type { FunctionKey } from '../domain/ids.ts';
 import type { FunctionProvider } from '../providers/provider.ts';
 import type { Clock } from '../std/clock.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Hosted } from './hosted.ts';
+import type { KeptScale } from './kept-scale.ts';
 import type { FunctionSettings } from './labels.ts';
 import { maxReplicasOf } from './compose-plan.ts';
 
@@ -12,6 +13,8 @@ export type ScalerNeeds = {
   readonly provider: FunctionProvider;
   readonly clock: Clock;
   readonly log: Log;
+  /** What was set by hand. */
+  readonly kept: Pick<KeptScale, 'get' | 'set' | 'retain'>;
   readonly maxReplicas: number;
   readonly idleMs: number;
 };
@@ -28,17 +31,30 @@ export type FunctionLoad = {
   readonly inFlight: number;
   /** Calls served a second. */
   readonly perSecond: number;
+  /** What its replicas use, in thousandths of a core; undefined where it is not measured. */
+  readonly cpu?: number | undefined;
+  /** Calls of it that the asynchronous queue holds. */
+  readonly queued?: number;
 };
 
-/** A call that waits needs a replica, however few calls there are a second. */
-const measureOf = (settings: FunctionSettings, { inFlight, perSecond }: FunctionLoad) => {
-  const { perReplica, target } = settings;
-  if (target?.type === 'rps') {
-    const least = inFlight > 0 ? Math.min(1, target.perReplica) : 0;
-    return { inFlight: Math.max(perSecond, least), perReplica: target.perReplica, strict: true };
+type Measure = Pick<ScaleFacts, 'load' | 'target' | 'bound' | 'burst' | 'gradual'>;
+
+/** What the rule goes by: what the labels say, else calls at once. */
+const measureOf = ({ perReplica: bound, target }: FunctionSettings, load: FunctionLoad): Measure => {
+  if (target === undefined) {
+    return { load: load.inFlight, target: bound || defaultPerReplica, bound, burst: bound, gradual: bound === 0 };
   }
-  if (target !== undefined) return { inFlight, perReplica: target.perReplica, strict: true };
-  return { inFlight, perReplica: perReplica > 0 ? perReplica : defaultPerReplica, strict: perReplica > 0 };
+  const measured = { target: target.perReplica, bound, burst: bound, gradual: false };
+  switch (target.type) {
+    case 'capacity':
+      return { ...measured, load: load.inFlight, burst: Math.min(bound || Infinity, target.perReplica) };
+    case 'rps':
+      return { ...measured, load: load.perSecond };
+    case 'cpu':
+      return { ...measured, load: load.cpu ?? 0 };
+    case 'queue':
+      return { ...measured, load: load.queued ?? 0 };
+  }
 };
 
 type Entry = {
@@ -47,7 +63,9 @@ type Entry = {
   /** Set by hand; what load asks for comes on top. */
   floor: number;
   revision: string;
-  running: boolean;
+  /** Calls to the provider that are under way, and the number that the last of them asked for. */
+  running: number;
+  asked: number;
   /** After a failure, not before this time (monotonic milliseconds). */
   retryAt: number;
   failures: number;
@@ -70,9 +88,13 @@ export class Scaler {
     const max = maxReplicasOf(hosted, this.#needs.maxReplicas);
     const { state, wanted } = scaleReplicas(entry.state, entry.wanted, {
       now: this.#needs.clock.monotonic(),
+      calls: load.inFlight,
+      called: load.perSecond > 0,
       ...measureOf(settings, load),
+      ready: this.#needs.provider.resolve(hosted.ref).length,
       min: Math.min(max, Math.max(settings.min, entry.floor)),
       max,
+      zero: settings.zero && entry.floor === 0,
       idleMs: settings.idleMs ?? this.#needs.idleMs,
     });
     entry.state = state;
@@ -88,18 +110,28 @@ export class Scaler {
     entry.state = freshScale(replicas, this.#needs.clock.monotonic());
   }
 
-  /** By hand: so many now, and not fewer until told otherwise. */
+  /**
+   * By hand: so many now, as far as the labels and the node allow. More than the function begins with are not fewer until told
+   * otherwise, also for the next agent; the load may add some. That many or fewer leave it to the load again.
+   */
   async set(hosted: Hosted, replicas: number): Promise<void> {
+    const { settings, key, value } = hosted;
     const entry = this.#entry(hosted);
-    const count = Math.min(replicas, this.#needs.maxReplicas);
-    entry.floor = count;
+    const max = maxReplicasOf(hosted, this.#needs.maxReplicas);
+    const count = Math.min(max, Math.max(settings.zero ? 0 : settings.min, replicas));
+    entry.floor = count > Math.max(1, settings.first) ? count : 0;
     entry.wanted = count;
-    entry.state = freshScale(0, this.#needs.clock.monotonic());
+    entry.state = freshScale(count, this.#needs.clock.monotonic());
+    await this.#needs.kept.set(key, { replicas: entry.floor, createdAt: value.createdAt });
     await this.#needs.provider.scale(hosted.ref, count);
   }
 
+  /** Only the functions named are still there. */
   forget(keys: ReadonlyMap<FunctionKey, unknown>): void {
     for (const key of this.#entries.keys()) if (!keys.has(key)) this.#entries.delete(key);
+    this.#needs.kept.retain(keys).catch((error: unknown) => {
+      this.#needs.log.warn({ problem: messageOf(error) }, 'what was scaled by hand could not be written');
+    });
   }
 
   #entry(hosted: Hosted): Entry {
@@ -110,20 +142,24 @@ export class Scaler {
       return known;
     }
     const { first } = hosted.settings;
-    const state = freshScale(first, this.#needs.clock.monotonic());
-    const entry: Entry = { state, wanted: 0, floor: 0, revision, running: false, retryAt: 0, failures: 0 };
+    const floor = this.#needs.kept.get(hosted.key, hosted.value.createdAt);
+    const state = freshScale(Math.max(first, floor), this.#needs.clock.monotonic());
+    const entry: Entry = { state, wanted: 0, floor, revision, running: 0, asked: 0, retryAt: 0, failures: 0 };
     this.#entries.set(hosted.key, entry);
     return entry;
   }
 
-  /** One call to the provider at a time for each function, always with the newest wish. */
+  /** One call to the provider at a time for each function, always with the newest wish; for more replicas none waits. */
   #follow(hosted: Hosted, entry: Entry): void {
-    if (entry.running || this.#needs.clock.monotonic() < entry.retryAt) return;
-    entry.running = true;
+    if (entry.running > 0 && entry.wanted <= entry.asked) return;
+    if (this.#needs.clock.monotonic() < entry.retryAt) return;
+    entry.running += 1;
+    entry.asked = entry.wanted;
     void (async () => {
       let done = -1;
       while (done !== entry.wanted) {
         done = entry.wanted;
+        entry.asked = done;
         const present = (await this.#needs.provider.list()).find(
           ({ spec }) => spec.ref.name === hosted.ref.name && spec.ref.namespace === hosted.ref.namespace,
         );
@@ -140,7 +176,7 @@ export class Scaler {
         this.#needs.log.warn({ function: hosted.key, problem: messageOf(error) }, 'replicas could not be scaled');
       })
       .finally(() => {
-        entry.running = false;
+        entry.running -= 1;
       });
   }
 }

@@ -69,6 +69,16 @@ describe('batches', () => {
     }
   });
 
+  it('keeps digests small, and the answer to one small, with thousands of functions', () => {
+    const deployment = { service: 'x'.repeat(63), image: 'image:tag', envVars: { key: 'y'.repeat(300) } };
+    const all = Array.from({ length: 5_000 }, (_, n) => made(`function/openfaas-fn/f${n}`, n + 1, { deployment }));
+    const buckets = [...digest(stateOf(all))];
+    expect(encodeMessage({ kind: 'digest', buckets, ask: true }).length).toBeLessThan(16 * 1024);
+    const differing = compareDigests(digest(stateOf(all.slice(1))), buckets) ?? [];
+    expect(differing).toHaveLength(1);
+    expect(recordsOf(stateOf(all), differing).length).toBeLessThan(100);
+  });
+
   it('makes nothing of nothing', () => {
     expect(batches([])).toEqual([]);
   });

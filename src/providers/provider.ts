@@ -41,6 +41,8 @@ export interface FunctionProvider {
    * known. Absent where nothing is kept. With `follow` it goes on until `signal` aborts or the iterator is returned.
    */
   logs?(ref: FunctionRef, options: LogOptions): AsyncIterable<ReplicaLine>;
+  /** Processes of this machine that lead the ready replicas, for measuring what they use. Absent where there are none. */
+  pids?(ref: FunctionRef): readonly number[];
 }
 
 export type LogOptions = {

@@ -16,6 +16,11 @@ import type { Routes } from '../routing/plan.ts';
  */
 export interface Strategy<State = unknown> {
   readonly name: string;
+  /**
+   * How many periods after its start it knows enough to decide: where there are routes of an earlier run they hold until
+   * then. Default 0.
+   */
+  readonly warmUpPeriods?: number;
   start(view: View, options: StrategyOptions): State;
   step(state: State, event: StrategyEvent, tools: StrategyTools): Step<State>;
 }

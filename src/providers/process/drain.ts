@@ -2,19 +2,24 @@ import { readFile } from 'node:fs/promises';
 import type { Address } from '../../routing/plan.ts';
 import type { Clock } from '../../std/clock.ts';
 import type { Replica } from './replica.ts';
-import { pause, settledWithin, until } from './wait.ts';
+import { settledWithin, until } from './wait.ts';
 
 const lookEveryMs = 100;
 
 /**
- * Lets a replica finish and ends it. It goes on for `delayMs`, in which the data plane learns that it is leaving; then it
+ * Lets a replica finish and ends it. It goes on until `withdrawn`, when no more calls are sent to it; then it
  * takes no new connections, answers what runs, and ends, at the latest after `timeoutMs` more.
  *
  * Workers of node mode do this by themselves on SIGTERM. Of other programs nobody knows what SIGTERM makes them cut, so
  * they get it only when nobody is connected any more.
  */
-export const drain = async (clock: Clock, replica: Replica, delayMs: number, timeoutMs: number): Promise<void> => {
-  await pause(clock, delayMs);
+export const drain = async (
+  clock: Clock,
+  replica: Replica,
+  withdrawn: Promise<unknown>,
+  timeoutMs: number,
+): Promise<void> => {
+  await withdrawn;
   if (replica.mode === 'http') {
     await until(clock, timeoutMs, lookEveryMs, async () => replica.process.gone || !(await isUsed(replica.address)));
     await replica.process.end(clock, 5000);

@@ -13,11 +13,13 @@ import type { LaunchNeeds, Replica } from './replica.ts';
 import { markTimes } from './log-times.ts';
 import { probe } from './ready.ts';
 import { boundLog, lastLines, logFile } from './replica-logs.ts';
-import { accepts } from './wait.ts';
+import { accepts, pause } from './wait.ts';
 
 export type FleetNeeds = LaunchNeeds & {
   readonly log: Log;
   readonly drainDelayMs: number;
+  /** Resolves when the replicas that left the list by now get no more calls. */
+  readonly withdrawn: () => Promise<void>;
   readonly onColdStart: (ms: number) => void;
   /** The ready replicas changed. */
   readonly onChange: () => void;
@@ -50,12 +52,13 @@ export class Fleet {
   readonly #open: () => Promise<OpenBundle>;
   readonly #timeoutMs: number;
   readonly #ready = new Map<string, Replica>();
-  readonly #draining = new Map<string, Promise<void>>();
+  readonly #draining = new Map<string, { readonly replica: Replica; readonly done: Promise<void> }>();
   readonly #starting = new Set<Promise<void>>();
   readonly #checked = new Map<string, Checked>();
   /** Logs without times of their own, with their last known length. */
   readonly #untimed = new Map<string, number>();
   readonly #backOff: BackOff;
+  readonly #abandoned = new AbortController();
   #waiting: Waiter[] = [];
   #wanted = 0;
   #closed = false;
@@ -111,17 +114,27 @@ export class Fleet {
     this.#admit(replica);
   }
 
-  /** Drains every replica and starts none again. Resolves when all ended. */
+  /**
+   * Drains every replica and starts none again. Resolves when all ended. Asked again it holds the drains that are under way to the
+   * new times.
+   */
   async close(delayMs: number, timeoutMs = this.#timeoutMs): Promise<void> {
     this.#closed = true;
     this.#wanted = 0;
     this.#backOff.stop();
+    this.#abandoned.abort();
     for (const waiter of this.#waiting.splice(0)) {
       waiter.reject(new SkeinError('unavailable', `${this.spec.ref.name} is being removed`));
     }
     for (const replica of this.#ready.values()) this.#retire(replica, delayMs, timeoutMs);
+    const late = this.#needs.clock.after(delayMs + timeoutMs, () => this.#hurry());
     await Promise.all(this.#starting);
-    await Promise.all(this.#draining.values());
+    await Promise.all([...this.#draining.values()].map(({ done }) => done));
+    late();
+  }
+
+  #hurry(): void {
+    for (const { replica } of this.#draining.values()) void replica.process.end(this.#needs.clock);
   }
 
   /** Lets go of the processes: they serve on, unwatched. */
@@ -190,7 +203,7 @@ export class Fleet {
   async #start(): Promise<void> {
     const began = this.#needs.clock.monotonic();
     try {
-      const replica = await launch(this.#needs, this.spec, await this.#open());
+      const replica = await launch(this.#needs, this.spec, await this.#open(), this.#abandoned.signal);
       this.#needs.onColdStart(replica.readyAtMs - began);
       this.#admit(replica);
     } catch (error) {
@@ -221,10 +234,12 @@ export class Fleet {
     this.#checked.delete(replica.id);
     this.#changed();
     const { clock } = this.#needs;
-    const drained = drain(clock, replica, delayMs, timeoutMs)
+    const withdrawn = delayMs > 0 ? Promise.all([pause(clock, delayMs), this.#needs.withdrawn()]) : Promise.resolve();
+    // One that ended meanwhile has nothing to wait for.
+    const done = drain(clock, replica, Promise.race([withdrawn, replica.process.exited]), timeoutMs)
       .then(() => this.#bury(replica))
       .finally(() => this.#draining.delete(replica.id));
-    this.#draining.set(replica.id, drained);
+    this.#draining.set(replica.id, { replica, done });
   }
 
   async #ended(replica: Replica, how: string): Promise<void> {

@@ -8,8 +8,16 @@ import type { LedgerEntry } from './ledger.ts';
 import type { Launched, LaunchNeeds, Replica } from './replica.ts';
 import { lastLines, logFile, pruneLogs } from './replica-logs.ts';
 
-/** Starts one replica. Rejects with `unavailable`, and nothing of it left but its log, when it does not become ready. */
-export const launch = async (needs: LaunchNeeds, spec: FunctionSpec, bundle: OpenBundle): Promise<Replica> => {
+/**
+ * Starts one replica. Rejects with `unavailable`, and nothing of it left but its log, when it does not become ready or
+ * `abandoned` aborts before.
+ */
+export const launch = async (
+  needs: LaunchNeeds,
+  spec: FunctionSpec,
+  bundle: OpenBundle,
+  abandoned: AbortSignal,
+): Promise<Replica> => {
   const { mode } = bundle.manifest;
   const launched = await start(needs, spec, bundle);
   const { id, address, process } = launched;
@@ -17,7 +25,7 @@ export const launch = async (needs: LaunchNeeds, spec: FunctionSpec, bundle: Ope
   const entry: LedgerEntry = { id, process: process.identity, address, ...probed, mode, spec };
   try {
     await needs.ledger.put(entry);
-    await launched.ready();
+    await unless(abandoned, launched.ready);
   } catch (error) {
     await process.end(needs.clock);
     const said = await lastLines(logFile(needs.folders.logs(spec.ref), id));
@@ -31,6 +39,18 @@ export const launch = async (needs: LaunchNeeds, spec: FunctionSpec, bundle: Ope
     );
   }
   return { id, mode, spec, address, ...probed, process, readyAtMs: needs.clock.monotonic() };
+};
+
+const unless = async (abandoned: AbortSignal, act: () => Promise<void>): Promise<void> => {
+  const { promise: left, reject } = Promise.withResolvers<never>();
+  const leave = (): void => reject(new SkeinError('unavailable', 'it is no longer wanted'));
+  abandoned.addEventListener('abort', leave);
+  try {
+    if (abandoned.aborted) leave();
+    await Promise.race([left, act()]);
+  } finally {
+    abandoned.removeEventListener('abort', leave);
+  }
 };
 
 const start = (needs: LaunchNeeds, spec: FunctionSpec, { folder, manifest }: OpenBundle): Promise<Launched> => {

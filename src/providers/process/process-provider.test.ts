@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { FunctionRef } from '../../domain/function.ts';
 import type { ReplicaPlan } from '../../routing/plan.ts';
@@ -121,6 +122,41 @@ describe('node mode', () => {
     await eventually(async () => (await readdir(join(bench.folder, 'state/slots'))).length === 0);
     expect(await readdir(join(bench.folder, 'run'))).toEqual([]);
     expect((await readdir(provider.logFolder(ref))).length).toBeGreaterThan(0);
+  });
+
+  it('keeps a replica that leaves until no more calls are sent to it', async () => {
+    const withdrawn = Promise.withResolvers<void>();
+    await bench.close();
+    await open({ drainDelayMs: 1, withdrawn: () => withdrawn.promise });
+    await provider.deploy(await bench.spec(ref, '1', nodeBundle(`export default () => new Response('yes')`)), 1);
+    const replica = one();
+    await provider.scale(ref, 0);
+    expect(provider.resolve(ref)).toEqual([]);
+    // Longer than one that does not wait would take.
+    for (let calls = 0; calls < 20; calls += 1) {
+      await pause(10);
+      expect((await call(replica)).text).toBe('yes');
+    }
+    withdrawn.resolve();
+    await eventually(async () => !(await accepts(replica!.address)));
+  });
+
+  it('keeps the logs of the functions removed last, and of no others', async () => {
+    const spec = await bench.spec(ref, '1', nodeBundle('export const nothing = 1'));
+    const names = Array.from({ length: 22 }, (_, index) => `removed-${index}`);
+    for (const name of names) {
+      const one = { ...spec, ref: { ...ref, name } };
+      await provider.deploy(one, 0);
+      await mkdir(provider.logFolder(one.ref), { recursive: true });
+      await provider.remove(one.ref);
+    }
+    const there = await readdir(join(bench.folder, 'state/logs'));
+    expect(there.sort()).toEqual(
+      names
+        .slice(2)
+        .map((name) => `${name}.${ref.namespace}`)
+        .sort(),
+    );
   });
 
   it('restarts a function that breaks outside a call, and keeps what it said with times', async () => {

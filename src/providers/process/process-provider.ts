@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
 import { SkeinError, messageOf } from '../../domain/errors.ts';
 import { functionKey, type FunctionKey } from '../../domain/ids.ts';
@@ -36,8 +37,10 @@ export type ProcessProviderNeeds = {
   readonly maxReplicas: { readonly perFunction: number; readonly total: number };
   /** How long one invocation of a function may run, milliseconds: what draining waits for. */
   readonly timeoutMs: (spec: FunctionSpec) => number;
-  /** How long a replica still takes calls after `resolve` dropped it, milliseconds; default 500. */
+  /** How long a replica still takes calls after `resolve` dropped it, milliseconds, at least; default 500. */
   readonly drainDelayMs?: number;
+  /** Resolves when calls no longer go to replicas that `resolve` dropped; they take calls until then. Never rejects. */
+  readonly withdrawn?: () => Promise<void>;
   /** How long a replica may take to become ready, milliseconds; default 10 s. */
   readonly readyTimeoutMs?: number;
   /** Told how long each replica took from being wanted to being ready, milliseconds. */
@@ -59,7 +62,16 @@ const noSecrets: SecretReader = (_, names) => {
   throw new SkeinError('unavailable', `this node cannot read the secrets ${names.join(', ')}`);
 };
 
-type Deployed = { fleet: Fleet; next?: Fleet };
+type Deployed = {
+  fleet: Fleet;
+  /** The revision that an update brings. */
+  next?: Fleet;
+  /** The revision before, found running beside `fleet`: it serves until there is enough of that. */
+  earlier?: Fleet;
+};
+
+/** Removed functions whose logs are kept. */
+const keptRemoved = 20;
 
 const healthEveryMs = 5000;
 const logsEveryMs = 2000;
@@ -76,9 +88,13 @@ export class ProcessProvider implements FunctionProvider {
   readonly #pool: WorkerPool;
   readonly #functions = new Map<FunctionKey, Deployed>();
   readonly #turns = new Map<FunctionKey, Promise<void>>();
-  readonly #leaving = new Set<Promise<void>>();
+  readonly #leaving = new Map<Fleet, Promise<void>>();
+  /** Removed functions whose logs are kept, the oldest first. */
+  readonly #removed = new Map<FunctionKey, FunctionRef>();
   readonly #listeners = new Set<(ref: FunctionRef) => void>();
   #ledger: Ledger | undefined;
+  #started = false;
+  #stopped = false;
   #prepared: Promise<Runtime> | undefined;
   #timers: readonly (() => void)[] = [];
 
@@ -106,6 +122,8 @@ export class ProcessProvider implements FunctionProvider {
     }
     await this.#folders.clearOthers(new Set(this.#ledger.entries().map((entry) => entry.id)));
     this.#pool.start();
+    this.#started = true;
+    this.#finishUpdates();
     this.#timers = [
       clock.every(healthEveryMs, () => void this.checkHealth()),
       clock.every(logsEveryMs, () => void this.boundLogs()),
@@ -113,11 +131,13 @@ export class ProcessProvider implements FunctionProvider {
     ];
   }
 
-  /** Drains and ends every replica, running calls for at most `graceMs`, and the pool. */
+  /** Drains and ends every replica, also those that leave already, running calls for at most `graceMs`, and the pool. */
   async stop(graceMs = 10_000): Promise<void> {
+    this.#stopped = true;
     this.#endTimers();
-    await Promise.all([...this.#fleets().map((fleet) => fleet.close(0, graceMs)), this.#pool.stop()]);
-    await Promise.all(this.#leaving);
+    const fleets = [...this.#fleets(), ...this.#leaving.keys()];
+    await Promise.all([...fleets.map((fleet) => fleet.close(0, graceMs)), this.#pool.stop()]);
+    await Promise.all(this.#leaving.values());
     this.#functions.clear();
   }
 
@@ -129,7 +149,10 @@ export class ProcessProvider implements FunctionProvider {
   }
 
   async list(): Promise<readonly ProvidedFunction[]> {
-    return [...this.#functions.values()].map(({ fleet }) => fleet.status());
+    return [...this.#functions.values()].map(({ fleet, earlier }) => {
+      const status = fleet.status();
+      return { ...status, available: status.available + (earlier?.plans().length ?? 0) };
+    });
   }
 
   async deploy(spec: FunctionSpec, replicas: number): Promise<void> {
@@ -149,6 +172,10 @@ export class ProcessProvider implements FunctionProvider {
       const deployed = this.#known(spec.ref);
       const old = deployed.fleet;
       if (old.spec.revision === spec.revision) return;
+      if (deployed.earlier?.spec.revision === spec.revision) {
+        await this.#goBack(deployed, old, deployed.earlier);
+        return;
+      }
       const next = await this.#fleet(spec);
       deployed.next = next;
       try {
@@ -166,23 +193,28 @@ export class ProcessProvider implements FunctionProvider {
       deployed.fleet = next;
       this.#changed(spec.ref);
       void this.#leave(old, this.#drainDelayMs);
+      this.#endEarlier(deployed);
     });
   }
 
   async remove(ref: FunctionRef): Promise<void> {
-    const { fleet } = this.#known(ref);
+    const { fleet, earlier } = this.#known(ref);
     this.#functions.delete(functionKey(ref.name, ref.namespace));
     this.#changed(ref);
-    await this.#leave(fleet, this.#drainDelayMs);
+    const fleets = earlier === undefined ? [fleet] : [fleet, earlier];
+    await Promise.all(fleets.map((one) => this.#leave(one, this.#drainDelayMs)));
+    await this.#forgetLogs(ref);
   }
 
   async scale(ref: FunctionRef, replicas: number): Promise<void> {
-    const { fleet, next } = this.#known(ref);
+    const deployed = this.#known(ref);
+    const { fleet, next } = deployed;
     this.#checkLimits(functionKey(ref.name, ref.namespace), replicas);
     // The update that brings `next` tells its caller how that one does.
     next?.scale(replicas).catch(() => {});
     try {
       await fleet.scale(replicas);
+      this.#settle(deployed);
     } catch (error) {
       const { fleet: now } = this.#known(ref);
       if (now === fleet) throw error;
@@ -192,7 +224,14 @@ export class ProcessProvider implements FunctionProvider {
   }
 
   resolve(ref: FunctionRef): readonly ReplicaPlan[] {
-    return this.#functions.get(functionKey(ref.name, ref.namespace))?.fleet.plans() ?? [];
+    const { fleet, earlier } = this.#functions.get(functionKey(ref.name, ref.namespace)) ?? {};
+    if (earlier === undefined) return fleet?.plans() ?? [];
+    return [...(fleet?.plans() ?? []), ...earlier.plans()];
+  }
+
+  pids(ref: FunctionRef): readonly number[] {
+    const { fleet, earlier } = this.#functions.get(functionKey(ref.name, ref.namespace)) ?? {};
+    return [fleet, earlier].flatMap((one) => one?.replicas().map(({ process }) => process.identity.pid) ?? []);
   }
 
   onChange(listener: (ref: FunctionRef) => void): () => void {
@@ -298,6 +337,7 @@ export class ProcessProvider implements FunctionProvider {
   #makeFleet(spec: FunctionSpec): Fleet {
     const { clock, log, gatewayUrl, onColdStart, readyTimeoutMs } = this.#needs;
     if (this.#ledger === undefined) throw new SkeinError('internal', 'the provider was not started');
+    if (this.#stopped) throw new SkeinError('unavailable', 'the provider stops');
     return new Fleet(
       {
         clock,
@@ -310,8 +350,9 @@ export class ProcessProvider implements FunctionProvider {
         runtime: this.#runtime,
         readyTimeoutMs: readyTimeoutMs ?? 10_000,
         drainDelayMs: this.#drainDelayMs,
+        withdrawn: this.#needs.withdrawn ?? (() => Promise.resolve()),
         onColdStart: onColdStart ?? (() => {}),
-        onChange: () => this.#changed(spec.ref),
+        onChange: () => this.#fleetChanged(spec.ref),
       },
       spec,
       () => openBundle(this.#needs.bundles, spec),
@@ -319,30 +360,82 @@ export class ProcessProvider implements FunctionProvider {
     );
   }
 
-  /** Of two revisions that both run, an update was under way: the one recorded later goes on. */
+  /** Of two revisions that both run, an update was under way: the one recorded later is to go on. */
   #adopt(replica: Replica): void {
     const { ref, revision } = replica.spec;
     const key = functionKey(ref.name, ref.namespace);
     const known = this.#functions.get(key);
-    if (known?.fleet.spec.revision === revision) {
-      known.fleet.adopt(replica);
+    const same = [known?.fleet, known?.earlier].find((fleet) => fleet?.spec.revision === revision);
+    if (same !== undefined) {
+      same.adopt(replica);
       return;
     }
+    if (known !== undefined) this.#endEarlier(known);
     const fleet = this.#makeFleet(replica.spec);
-    this.#functions.set(key, { fleet });
+    this.#functions.set(key, known === undefined ? { fleet } : { fleet, earlier: known.fleet });
     fleet.adopt(replica);
-    if (known !== undefined) void this.#leave(known.fleet, this.#drainDelayMs);
+  }
+
+  #finishUpdates(): void {
+    for (const deployed of this.#functions.values()) {
+      const { fleet, earlier } = deployed;
+      // A start that fails is tried again by the fleet; meanwhile the earlier revision serves.
+      if (earlier !== undefined) fleet.scale(Math.max(fleet.wanted, earlier.wanted)).catch(() => {});
+      this.#settle(deployed);
+    }
+  }
+
+  /** What was found as the earlier revision is the wanted one after all. */
+  async #goBack(deployed: Deployed, fleet: Fleet, earlier: Fleet): Promise<void> {
+    deployed.fleet = earlier;
+    deployed.earlier = fleet;
+    this.#changed(earlier.spec.ref);
+    await earlier.scale(Math.max(fleet.wanted, earlier.wanted));
+    this.#settle(deployed);
+  }
+
+  #settle(deployed: Deployed): void {
+    const { fleet } = deployed;
+    if (this.#started && fleet.plans().length >= fleet.wanted) this.#endEarlier(deployed);
+  }
+
+  #endEarlier(deployed: Deployed): void {
+    const { earlier } = deployed;
+    if (earlier === undefined) return;
+    delete deployed.earlier;
+    void this.#leave(earlier, this.#drainDelayMs);
+  }
+
+  #fleetChanged(ref: FunctionRef): void {
+    const deployed = this.#functions.get(functionKey(ref.name, ref.namespace));
+    if (deployed?.earlier !== undefined) this.#settle(deployed);
+    this.#changed(ref);
   }
 
   /** Closes a fleet that is no function's any more; `stop` waits for it. */
   #leave(fleet: Fleet, delayMs: number): Promise<void> {
-    const left = fleet.close(delayMs).finally(() => this.#leaving.delete(left));
-    this.#leaving.add(left);
+    const left = fleet.close(delayMs).finally(() => this.#leaving.delete(fleet));
+    this.#leaving.set(fleet, left);
     return left;
   }
 
+  /** Why a function that was removed did not work may still be asked, but not of all there ever were. */
+  async #forgetLogs(ref: FunctionRef): Promise<void> {
+    const removed = functionKey(ref.name, ref.namespace);
+    this.#removed.delete(removed);
+    this.#removed.set(removed, ref);
+    for (const [key, oldest] of [...this.#removed].slice(0, -keptRemoved)) {
+      this.#removed.delete(key);
+      await this.#inTurn(oldest, async () => {
+        if (!this.#functions.has(key)) await rm(this.logFolder(oldest), { recursive: true, force: true });
+      });
+    }
+  }
+
   #fleets(): readonly Fleet[] {
-    return [...this.#functions.values()].flatMap(({ fleet, next }) => (next === undefined ? [fleet] : [fleet, next]));
+    return [...this.#functions.values()].flatMap(({ fleet, next, earlier }) =>
+      [fleet, next, earlier].filter((one) => one !== undefined),
+    );
   }
 
   async #each(act: (fleet: Fleet) => Promise<void>): Promise<void> {

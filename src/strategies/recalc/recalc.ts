@@ -40,6 +40,8 @@ import { firstRates, takeSample } from './user-rates.ts';
  */
 export const recalc: Strategy<RecalcState> = {
   name: 'recalc',
+  // Offers are told when a period begins and used from its half on.
+  warmUpPeriods: 1.5,
   start: (view, options) => ({
     periodMs: options.periodMs,
     view,

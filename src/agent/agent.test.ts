@@ -1,0 +1,206 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, expect, test } from 'vitest';
+import { FileBundleStore } from '../bundles/file-store.ts';
+import { Catalogue } from '../catalogue/catalogue.ts';
+import { MemoryCatalogueStore } from '../catalogue/store.ts';
+import { selfSigned } from '../dataplanes/certificate.ts';
+import type { DataPlane, Observation } from '../dataplanes/data-plane.ts';
+import { SkeinError } from '../domain/errors.ts';
+import { loadOrCreateIdentity } from '../membership/identity.ts';
+import { MemoryMembership } from '../membership/memory/memory-membership.ts';
+import { MemoryNetwork } from '../membership/memory/memory-network.ts';
+import { MemoryProvider } from '../providers/memory/memory-provider.ts';
+import type { Plan } from '../routing/plan.ts';
+import { ManualClock } from '../std/clock.ts';
+import { seeded } from '../std/random.ts';
+import { strategyNamed } from '../strategies/registry.ts';
+import { agentInstruments } from '../telemetry/agent-instruments.ts';
+import { silentLog } from '../telemetry/log.ts';
+import { Agent } from './agent.ts';
+import { KeptScale } from './kept-scale.ts';
+import { PeerFetch } from './peer-fetch.ts';
+
+/** A data plane that answers when it is let. */
+class HeldPlane implements DataPlane {
+  readonly plans: Plan[] = [];
+  asked = 0;
+  takes = true;
+  #held: (() => void)[] | undefined;
+
+  hold(): void {
+    this.#held = [];
+  }
+
+  letGo(): void {
+    for (const go of this.#held ?? []) go();
+    this.#held = undefined;
+  }
+
+  async observe(): Promise<Observation> {
+    this.asked += 1;
+    const held = this.#held;
+    if (held !== undefined) await new Promise<void>((resolve) => void held.push(resolve));
+    const planVersion = this.plans.at(-1)?.version ?? 0;
+    return { at: 1, since: 1, planVersion, inFlight: 0, queued: 0, functions: {}, peers: {} };
+  }
+
+  apply(plan: Plan): Promise<void> {
+    if (!this.takes) return Promise.reject(new SkeinError('unavailable', 'it does not answer'));
+    this.plans.push(plan);
+    return Promise.resolve();
+  }
+
+  address() {
+    const nowhere = { kind: 'tcp', host: '127.0.0.1', port: 1 } as const;
+    return { gateway: nowhere, peer: nowhere };
+  }
+  start = (): Promise<void> => Promise.resolve();
+  stop = (): Promise<void> => Promise.resolve();
+  release = (): Promise<void> => Promise.resolve();
+  carried = (): Promise<undefined> => Promise.resolve(undefined);
+  hint = (): void => undefined;
+  metrics = (): Promise<readonly unknown[]> => Promise.resolve([]);
+  onDemand = (): (() => void) => () => undefined;
+}
+
+const ends: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const end of ends.splice(0).reverse()) await end();
+});
+
+type Started = {
+  readonly agent: Agent;
+  readonly plane: HeldPlane;
+  readonly clock: ManualClock;
+  readonly network: MemoryNetwork;
+  readonly warnings: readonly string[];
+};
+
+const announcement = {
+  name: 'node-1',
+  version: '1',
+  labels: {},
+  roles: [],
+  peer: { host: '127.0.0.1', port: 1 },
+  gateway: '',
+  addresses: [],
+};
+
+const start = async (): Promise<Started> => {
+  const folder = await mkdtemp(join(tmpdir(), 'skein-agent-'));
+  ends.push(() => rm(folder, { recursive: true, force: true }));
+  const clock = new ManualClock(1_800_000_000_000);
+  const random = seeded(1);
+  const identity = await loadOrCreateIdentity(join(folder, 'identity.pem'));
+  const network = new MemoryNetwork({ clock, random });
+  const membership = new MemoryMembership({ clock, log: silentLog, network, identity });
+  const store = new MemoryCatalogueStore();
+  const catalogue = new Catalogue({ store, membership, clock, random, log: silentLog, self: identity.id });
+  await catalogue.start();
+  await membership.start();
+  const plane = new HeldPlane();
+  const warnings: string[] = [];
+  const peerFetch = new PeerFetch(await selfSigned(identity.privateKey, Date.now()));
+  const agent = new Agent({
+    self: identity.id,
+    node: { name: 'node-1', roles: [], labels: {} },
+    slots: 4,
+    catalogue,
+    membership,
+    provider: new MemoryProvider({ clock, code: () => () => Promise.resolve(() => undefined), maxReplicas: 4 }),
+    dataPlane: plane,
+    strategy: strategyNamed('least-loaded'),
+    strategyPeriodMs: 1_000,
+    bundles: await FileBundleStore.open(join(folder, 'bundles')),
+    secretVersions: () => '',
+    peerFetch,
+    instruments: agentInstruments(),
+    clock,
+    random,
+    log: { ...silentLog, warn: (_fields, message) => void warnings.push(message) },
+    maxReplicas: 4,
+    idleMs: 1_000,
+    keptScale: await KeptScale.open(join(folder, 'scale.json')),
+    queued: () => Promise.resolve(new Map()),
+    queueMs: 0,
+    timeoutMs: 1_000,
+    announcement,
+  });
+  await agent.start();
+  ends.push(
+    () => membership.stop(),
+    () => catalogue.stop(),
+    () => agent.stop(),
+  );
+  return { agent, plane, clock, network, warnings };
+};
+
+/** Lets what was promised come about. */
+const turns = async (): Promise<void> => {
+  for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+};
+
+test('a data plane that takes long to answer is asked one thing at a time', async () => {
+  const { plane, clock } = await start();
+  plane.hold();
+  const before = plane.asked;
+  for (let look = 0; look < 8; look += 1) {
+    clock.advance(250);
+    await turns();
+  }
+  expect(plane.asked).toBe(before + 1);
+  plane.letGo();
+  await turns();
+  clock.advance(250);
+  await turns();
+  expect(plane.asked).toBe(before + 2);
+});
+
+test('a plan that the data plane did not take is made again once it answers', async () => {
+  const { agent, plane, clock } = await start();
+  plane.takes = false;
+  const inForce = agent.inForce();
+  await turns();
+  const before = plane.plans.length;
+  plane.takes = true;
+  clock.advance(250);
+  await inForce;
+  expect(plane.plans.length).toBeGreaterThan(before);
+});
+
+test('who waits for a plan waits for one that is made after that, and not for ever', async () => {
+  const { agent, plane, clock } = await start();
+  const before = plane.plans.at(-1)!.version;
+  await agent.inForce();
+  expect(plane.plans.at(-1)!.version).toBeGreaterThan(before);
+  plane.takes = false;
+  const late = agent.inForce();
+  await turns();
+  clock.advance(15_000);
+  await expect(late).resolves.toBeUndefined();
+});
+
+test('another node of the same name is warned of once, and told of while it is there', async () => {
+  const { agent, clock, network, warnings } = await start();
+  const folder = await mkdtemp(join(tmpdir(), 'skein-agent-'));
+  ends.push(() => rm(folder, { recursive: true, force: true }));
+  const identity = await loadOrCreateIdentity(join(folder, 'identity.pem'));
+  const other = new MemoryMembership({ clock, log: silentLog, network, identity });
+  other.announce({ ...announcement, slots: 4, draining: false });
+  await other.start();
+  const pass = async (ms: number): Promise<void> => {
+    for (let passed = 0; passed < ms; passed += 250) {
+      clock.advance(250);
+      await turns();
+    }
+  };
+  await pass(2_000);
+  expect(agent.problems).toEqual([expect.stringContaining('2 nodes are called node-1')]);
+  expect(agent.problems[0]).toContain(identity.id);
+  expect(warnings).toEqual(['nodes of one name in the federation']);
+  await other.stop();
+  await pass(2_000);
+  expect(agent.problems).toEqual([]);
+});
