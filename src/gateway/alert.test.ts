@@ -13,6 +13,7 @@ describe('what an alert asks for', () => {
   it.each([
     ['firing', 1, scale(), 2],
     ['firing', 5, scale(), 5],
+    ['firing', 9, scale(), 9],
     ['firing', 2, scale(1, 20, 20), 6],
     ['firing', 19, scale(1, 20, 20), 20],
     ['firing', 3, scale(1, 7, 50), 7],

@@ -8,16 +8,16 @@ export type AlertFacts = {
 const defaults = { min: 1, max: 5, factor: 10 } as const;
 
 /**
- * The replicas that an alert asks for, as OpenFaaS counts them: while it fires, `factor` percent of `max` more, at most `max`;
- * once it is resolved, `min`. Labels: `com.openfaas.scale.min` (1), `.max` (5) and `.factor` (10). With `min` equal to `max`
- * there is nothing to scale.
+ * The replicas that an alert asks for, as OpenFaaS counts them: while it fires, `factor` percent of `max` more, at most `max`, but
+ * no fewer than there are; once it is resolved, `min`. Labels: `com.openfaas.scale.min` (1), `.max` (5) and `.factor` (10).
+ * With `min` equal to `max` there is nothing to scale.
  */
 export const alertedReplicas = ({ status, replicas, labels }: AlertFacts): number => {
   const min = labelOf(labels, 'min');
   const max = Math.max(min, labelOf(labels, 'max'));
   if (min === max) return replicas;
   const step = Math.ceil((max * Math.min(100, labelOf(labels, 'factor'))) / 100);
-  return status === 'firing' && step > 0 ? Math.min(replicas + step, max) : min;
+  return status === 'firing' && step > 0 ? Math.max(replicas, Math.min(replicas + step, max)) : min;
 };
 
 const labelOf = (labels: AlertFacts['labels'], name: keyof typeof defaults): number => {

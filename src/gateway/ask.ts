@@ -14,6 +14,15 @@ export type Answers = {
   readonly unreachable: readonly string[];
   /** The nodes at which a function lives, in the order in which they were given. */
   readonly homes: (ref: FunctionRef) => readonly Home[];
+  /** What each node says of a function, in the order in which they were given. */
+  readonly each: (ref: FunctionRef) => readonly Said[];
+};
+
+export type Said = {
+  readonly node: string;
+  readonly answered: boolean;
+  /** undefined where the node does not know the function. */
+  readonly there: NodeFunction | undefined;
 };
 
 export type Home = { readonly host: FunctionHost; readonly replicas: number };
@@ -41,6 +50,12 @@ export const askAll = async (hosts: readonly FunctionHost[], clock: Pick<Clock, 
         const one = functions?.find((one) => livesAs(one, ref));
         return one === undefined ? [] : [{ host, replicas: one.replicas }];
       }),
+    each: (ref) =>
+      given.map(({ host, functions }) => ({
+        node: host.name,
+        answered: functions !== undefined,
+        there: functions?.find((one) => isSame(one, ref)),
+      })),
   };
 };
 
@@ -57,8 +72,10 @@ const ask = async (host: FunctionHost, clock: Pick<Clock, 'after'>): Promise<rea
   }
 };
 
-const livesAs = (one: NodeFunction, ref: FunctionRef): boolean =>
-  one.placed && one.name === ref.name && one.namespace === ref.namespace;
+const livesAs = (one: NodeFunction, ref: FunctionRef): boolean => one.placed && isSame(one, ref);
+
+const isSame = (one: NodeFunction, ref: FunctionRef): boolean =>
+  one.name === ref.name && one.namespace === ref.namespace;
 
 const add = (counts: Map<FunctionKey, Counts>, one: NodeFunction): void => {
   const key = functionKey(one.name, one.namespace);

@@ -23,7 +23,10 @@ export const functionHandlers = (
 ): Record<FunctionRoute, Handler> => ({
   listFunctions: async ({ query }) => {
     const answer = await functions.list(namespaceOf(null, query.get('namespace')));
-    return json(answer.functions.map(withoutUsage), missingNodes(answer));
+    return json(
+      answer.functions.map((status) => asked(status, new URLSearchParams())),
+      missingNodes(answer),
+    );
   },
 
   deployFunction: async (call) => {
@@ -50,8 +53,7 @@ export const functionHandlers = (
     const ref = refOf(params['name'] ?? '', null, query.get('namespace'));
     try {
       const answer = await functions.status(ref);
-      const usage = ['1', 'true'].includes(query.get('usage') ?? '');
-      return json(usage ? answer.functions[0] : withoutUsage(answer.functions[0]), missingNodes(answer));
+      return json(asked(answer.functions[0], query), missingNodes(answer));
     } catch (error) {
       // Clients of OpenFaaS tell this 404 by its empty body.
       if (codeOf(error) === 'not-found') return empty(404);
@@ -75,9 +77,15 @@ export const functionHandlers = (
   },
 });
 
-const withoutUsage = (status: FunctionStatus | undefined): object => {
-  const { usage: _, ...rest } = { ...status };
-  return rest;
+/** A status with those of its larger parts that the query asks for. */
+const asked = (status: FunctionStatus | undefined, query: URLSearchParams): object => {
+  const wants = (part: string): boolean => ['1', 'true'].includes(query.get(part) ?? '');
+  const { usage, nodes, ...rest } = { ...status };
+  return {
+    ...rest,
+    ...(usage !== undefined && wants('usage') && { usage }),
+    ...(nodes !== undefined && wants('nodes') && { nodes }),
+  };
 };
 
 /** Names the nodes whose counts are missing, so that a sum is never taken for more than it is. */

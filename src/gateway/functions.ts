@@ -1,4 +1,4 @@
-import { parseConstraints } from '../catalogue/placement.ts';
+import { parseConstraints, revisionOf } from '../catalogue/placement.ts';
 import { keys } from '../catalogue/record.ts';
 import type { FunctionValue } from '../catalogue/record.ts';
 import { asFunction } from '../catalogue/values.ts';
@@ -12,10 +12,11 @@ import type { Clock } from '../std/clock.ts';
 import { nearestName } from '../std/nearest-name.ts';
 import { askAll } from './ask.ts';
 import type { Answers, Home } from './ask.ts';
-import { totalStatus } from './function-status.ts';
+import { atNode, totalStatus } from './function-status.ts';
 import { checkLabels } from './labels.ts';
 import type { CatalogueAccess, FunctionHost, FunctionsService, Images } from './needs.ts';
 import { removeOverrides } from './overrides.ts';
+import { checkVariables } from './variables.ts';
 
 export type FunctionsNeeds = {
   readonly catalogue: CatalogueAccess;
@@ -54,7 +55,9 @@ export const createFunctionsService = (needs: FunctionsNeeds): FunctionsService 
     status: async (ref) => {
       const value = found(ref);
       const answers = await askHosts(needs);
-      return { functions: [totalStatus(value, answers.counts)], unreachable: answers.unreachable };
+      const wish = revisionOf(value, value.deployment);
+      const nodes = answers.each(ref).map((said) => atNode(said, wish));
+      return { functions: [{ ...totalStatus(value, answers.counts), nodes }], unreachable: answers.unreachable };
     },
 
     deploy: async (deployment) => {
@@ -123,6 +126,7 @@ const checked = async (
   const missing = needs.secrets.missing(refOf(deployment).namespace, deployment.secrets ?? []);
   if (missing.length > 0) throw new SkeinError('invalid', unableToFind(missing.slice(0, maxNamed)));
   checkLabels(deployment.labels ?? {});
+  checkVariables(deployment.envVars ?? {});
   checkConstraints(deployment.constraints ?? []);
   const digest = await needs.images.resolve(deployment.image);
   if (digest === undefined) throw unknownImage(deployment.image);
@@ -175,6 +179,6 @@ const unknownImage = (image: string): SkeinError => {
   const tagged = shown.includes(':') ? shown : `${shown}:latest`;
   return new SkeinError(
     'invalid',
-    `image ${shown} is not known to this federation: build it with "skein build DIR --image ${tagged}", or build and deploy in one step with "skein deploy DIR"`,
+    `image ${shown} is not known to this federation: build it with "skein build DIR --image ${tagged} --push", or build and deploy in one step with "skein deploy DIR"`,
   );
 };

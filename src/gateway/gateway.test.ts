@@ -103,6 +103,7 @@ describe('deploying, updating and removing', () => {
     ['an unknown constraint', { service: 'x', image: 'figlet:1', constraints: ['a==b'] }, 'skein.node'],
     ['a constraint without an end', { service: 'x', image: 'figlet:1', constraints: ['a'.repeat(600)] }, '512'],
     ['a bad rate', { service: 'x', image: 'figlet:1', labels: { 'dfaas.maxrate': '-1' } }, 'dfaas.maxrate'],
+    ['a bad bound', { service: 'x', image: 'figlet:1', envVars: { max_inflight: 'many' } }, 'max_inflight'],
     ['a bad timeout', { service: 'x', image: 'figlet:1', labels: { 'dfaas.timeout_ms': 'x' } }, 'dfaas.timeout_ms'],
     [
       'a least number of replicas above the most',

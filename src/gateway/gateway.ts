@@ -8,6 +8,7 @@ import { asyncHandlers } from './async-handlers.ts';
 import { bundleHandlers } from './bundle-handlers.ts';
 import { functionHandlers } from './function-handlers.ts';
 import { logHandlers } from './log-handlers.ts';
+import { metered } from './metered.ts';
 import { createNames } from './names.ts';
 import { namespaceHandlers } from './namespace-handlers.ts';
 import type { GatewayNeeds } from './needs.ts';
@@ -51,6 +52,7 @@ const appFor = (audience: Audience, handlers: Record<RouteName, Handler>, needs:
   const app = new Hono();
   app.onError((error, c) => refusal(error, c, needs));
   app.notFound(() => text(404, '404 page not found'));
+  if (needs.onAnswer !== undefined && audience === 'public') app.use('/system/*', metered(needs.onAnswer, needs.clock));
   if (audience === 'public') app.use('/system/*', (c, next) => guard(c, next, needs));
 
   const methods = new Map<string, string[]>();
@@ -70,7 +72,7 @@ const pattern = (path: string): string =>
   path
     .replace('{name}', ':name{[-a-zA-Z_0-9.]+}')
     .replace('{digest}', ':digest')
-    .replace('{path}', ':path{.+}')
+    .replace('{path}', ':path{.*}')
     .replace('{id}', ':id');
 
 const guard = async (c: Context, next: () => Promise<void>, needs: GatewayNeeds): Promise<Response | void> => {

@@ -40,8 +40,7 @@ const rules: Readonly<Record<string, Rule>> = {
   'com.openfaas.scale.zero-duration': duration,
   'com.openfaas.scale.target': positive,
   'com.openfaas.scale.target-proportion': share,
-  // By processor time or queue length nothing is scaled here: better said than ignored.
-  'com.openfaas.scale.type': oneOf('rps', 'capacity'),
+  'com.openfaas.scale.type': oneOf('rps', 'capacity', 'cpu', 'queue'),
 };
 
 /** Refuses, with `invalid` and the label's name, values that could not be followed. */

@@ -7,6 +7,7 @@ import type { Digest } from '../domain/ids.ts';
 import type { Clock } from '../std/clock.ts';
 import type { ReplicaLine } from '../providers/provider.ts';
 import type { Secrets } from '../secrets/secrets.ts';
+import type { ApiAnswer } from '../telemetry/api-instruments.ts';
 import type { Log } from '../telemetry/log.ts';
 
 /** What the HTTP API of a node is handed. */
@@ -28,6 +29,8 @@ export type GatewayNeeds = {
   /** True once the node is leaving: `/healthz` then answers 503. */
   draining(): boolean;
   readonly admin: Admin;
+  /** Told of each answer to `/system/*`, for metrics. */
+  readonly onAnswer?: (answer: ApiAnswer) => void;
   readonly clock: Pick<Clock, 'now' | 'monotonic' | 'after'>;
   readonly log: Log;
 };
@@ -157,6 +160,10 @@ export const nodeFunction = z.object({
   invocationCount: z.number().min(0),
   /** CPU of all replicas here in thousandths of a core, and their memory in bytes; absent where it is not measured. */
   usage: z.object({ cpu: z.number().min(0), totalMemoryBytes: z.number().min(0) }).optional(),
+  /** What it was last asked to be, as this node knows: equal at all nodes that know the same. */
+  wish: z.string().max(200).optional(),
+  /** That is what runs here, and a call is answered: a replica is ready, or the call starts one. */
+  ready: z.boolean().optional(),
 });
 
 export type NodeFunction = z.infer<typeof nodeFunction>;
@@ -248,6 +255,8 @@ export const federationStatus = z.object({
     forwardedIn: count,
     rejected: count,
   }),
+  /** What is wrong, in sentences for people; absent when nothing is. */
+  problems: z.array(z.string()).optional(),
   /** This node first. */
   members: z.array(federationMember),
 });

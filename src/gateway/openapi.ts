@@ -57,6 +57,9 @@ const operation = (name: string, route: RouteSpec, schemas: Record<string, Json>
   security: route.path.startsWith('/system/') ? [{ admin: [] }] : [],
 });
 
+/** Of path parameters; what does not fit is no path of this API: 404. */
+const patterns: Readonly<Record<string, string>> = { name: '^[-a-zA-Z_0-9.]+$' };
+
 const about: Readonly<Record<string, string>> = {
   digest: '`sha256:` and 64 hexadecimal digits.',
   id: 'A DNS label.',
@@ -68,7 +71,7 @@ const pathParameters = (path: string): readonly JsonObject[] =>
     in: 'path',
     required: true,
     description: about[name] ?? (path.includes('namespace') ? 'The namespace.' : '`NAME` or `NAME.NAMESPACE`.'),
-    schema: { type: 'string' },
+    schema: { type: 'string', ...(patterns[name] !== undefined && { pattern: patterns[name] }) },
   }));
 
 const queryParameters = ({ query }: RouteSpec, schemas: Record<string, Json>): readonly JsonObject[] =>

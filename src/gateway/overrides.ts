@@ -5,6 +5,7 @@ import { SkeinError } from '../domain/errors.ts';
 import { functionName } from '../domain/function.ts';
 import type { FunctionRef } from '../domain/function.ts';
 import { checkLabels } from './labels.ts';
+import { checkVariables } from './variables.ts';
 import type { CatalogueAccess, Override, OverridesService } from './needs.ts';
 
 /** Each is looked through whenever a function is put together for a node. */
@@ -29,6 +30,7 @@ export const createOverridesService = (catalogue: CatalogueAccess): OverridesSer
       if (!functionName.safeParse(id).success) throw badId(id);
       parseConstraints(value.selector);
       checkLabels(value.labels ?? {});
+      checkVariables(value.envVars ?? {});
       const there = list(ref);
       if (there.length >= maxPerFunction && there.every((override) => override.id !== id)) throw tooMany(ref);
       await catalogue.put(keyOf(ref, id), value);

@@ -1,7 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { functionKey } from '../domain/ids.ts';
-import type { FunctionKey } from '../domain/ids.ts';
-import { nodeFunctions } from './function-status.ts';
 import { createPeerHost } from './peer-host.ts';
 
 const signal = AbortSignal.timeout(20_000);
@@ -35,37 +32,5 @@ describe('a peer as a host of functions', () => {
     await expect(answering('no\n', 503).scale(ref, 1, signal)).rejects.toMatchObject({ code: 'unavailable' });
     await expect(answering('no\n', 500).list(signal)).rejects.toMatchObject({ code: 'unavailable' });
     await answering('', 202).scale(ref, 1, signal);
-  });
-});
-
-describe('the functions of one node', () => {
-  it('joins what runs here with what was called here', () => {
-    const observed = (entered: number) => ({
-      inFlight: 0,
-      queued: 0,
-      entered,
-      received: {},
-      served: 0,
-      forwarded: {},
-      rejected: {},
-      serviceMs: 0,
-    });
-    const functions: Record<FunctionKey, ReturnType<typeof observed>> = {
-      [functionKey('called')]: observed(3),
-      [functionKey('both')]: observed(4),
-    };
-    const spec = (name: string) => ({
-      ref: { name, namespace: 'openfaas-fn' },
-      revision: 'r',
-      digest: `sha256:${'0'.repeat(64)}` as never,
-      deployment: { service: name, image: 'x' },
-    });
-    const provided = ['both', 'idle'].map((name) => ({ spec: spec(name), replicas: 2, available: 1 }));
-    const common = { namespace: 'openfaas-fn' };
-    expect(nodeFunctions(provided, { functions })).toEqual([
-      { ...common, name: 'called', placed: false, replicas: 0, availableReplicas: 0, invocationCount: 3 },
-      { ...common, name: 'both', placed: true, replicas: 2, availableReplicas: 1, invocationCount: 4 },
-      { ...common, name: 'idle', placed: true, replicas: 2, availableReplicas: 1, invocationCount: 0 },
-    ]);
   });
 });

@@ -178,6 +178,7 @@ export const routes = {
     summary: 'One function, with counts over all nodes',
     query: namespaceQuery.extend({
       usage: z.string().optional().describe('`1`: with CPU and memory of its replicas.'),
+      nodes: z.string().optional().describe('`1`: with how it is at each node.'),
     }),
     responses: {
       200: { description: 'The function.', body: functionStatus },
