@@ -1,7 +1,7 @@
 import { readFile, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { normaliseImage, parseImage } from '../bundles/image.ts';
-import { fileToPack, listFolder } from '../bundles/list-folder.ts';
+import { fileToPack, listFolder, type Ignore } from '../bundles/list-folder.ts';
 import { manifest, type Manifest, manifestFile } from '../bundles/manifest.ts';
 import { packToFile, type PackFile } from '../bundles/pack.ts';
 import { SkeinError } from '../domain/errors.ts';
@@ -28,6 +28,8 @@ export type BuildRequest = {
   readonly image: string;
   /** Where the archive goes; its folder must exist. */
   readonly out: string;
+  /** A folder with neither settings nor a package.json is a program for the classic watchdog, and this is its command. */
+  readonly fprocess?: string;
   readonly log: Log;
 };
 
@@ -47,13 +49,16 @@ export type Built = {
  * and classic mode the folder is packed as it is. Nothing is installed or downloaded, and the same sources give the same digest.
  * `invalid` when the folder cannot become a bundle, with the place to mend; `too-large` past `bundleLimits`.
  */
-export const build = async ({ folder, image, out, log }: BuildRequest): Promise<Built> => {
+export const build = async ({ folder, image, out, fprocess, log }: BuildRequest): Promise<Built> => {
   if (parseImage(image)?.digest !== undefined) {
     throw new SkeinError('invalid', `A bundle's digest is known when it is built: name it ${image.split('@')[0]}.`);
   }
   const name = normaliseImage(image);
   const root = await realFolder(folder);
-  const { settings, packageJson } = await readSettings(root);
+  const { settings, packageJson } = await readSettings(
+    root,
+    fprocess === undefined ? {} : { mode: 'classic', fprocess },
+  );
   const content = await contentOf(root, settings, packageJson, path.resolve(out), log);
   const files = [...content.files, manifestEntry(content.manifest)];
   const packed = await packToFile(files, out);
@@ -111,7 +116,11 @@ const nodeContent = async (
 const stayAtHome = ['.git', '**/.git', '**/.DS_Store', '**/node_modules/.cache', '.skein'];
 
 const httpContent = async (root: string, settings: HttpSettings, out: string): Promise<Content> => {
-  const files = await wholeFolder(root, settings.ignore, out);
+  const ignored = ignoring(root, settings.ignore, out);
+  const own = await listFolder(root, ignored);
+  const known = new Set(own.map((file) => file.path));
+  const carried = await carryPackages(settings.packages.map((name) => ({ name, from: root })));
+  const files = [...own, ...carried.filter((file) => !known.has(file.path) && !ignored(file.path))];
   const { command, listen, ready } = settings;
   checkProgram(root, files, command[0] ?? '', 'command');
   return { manifest: manifest.parse({ ...common(settings), mode: 'http', command, listen, ready }), files };
@@ -119,19 +128,19 @@ const httpContent = async (root: string, settings: HttpSettings, out: string): P
 
 /** Often there is nothing in the folder but its settings: the program is on PATH, or the deployment names it. */
 const classicContent = async (root: string, settings: ClassicSettings, out: string): Promise<Content> => {
-  const files = await wholeFolder(root, settings.ignore, out);
+  const files = await listFolder(root, ignoring(root, settings.ignore, out));
   const { fprocess } = settings;
   checkProgram(root, files, fprocess?.split(' ', 1)[0] ?? '', 'fprocess');
   return { manifest: manifest.parse({ ...common(settings), mode: 'classic', fprocess }), files };
 };
 
-const wholeFolder = async (root: string, ignore: readonly string[], out: string): Promise<readonly PackFile[]> => {
-  const ignored = [...stayAtHome, ...ignore].map((pattern) => pattern.replace(/\/(\*\*)?$/, ''));
-  const isIgnored = (inside: string): boolean =>
+/** A pattern that names a folder stands for all in it. */
+const ignoring = (root: string, ignore: readonly string[], out: string): Ignore => {
+  const patterns = [...stayAtHome, ...ignore].map((pattern) => pattern.replace(/\/(\*\*)?$/, ''));
+  return (inside) =>
     inside === manifestFile ||
     path.join(root, inside) === out ||
-    ignored.some((pattern) => path.matchesGlob(inside, pattern));
-  return listFolder(root, isIgnored);
+    patterns.some((pattern) => path.matchesGlob(inside, pattern) || path.matchesGlob(inside, `${pattern}/**`));
 };
 
 const checkProgram = (root: string, files: readonly PackFile[], program: string, setting: string): void => {

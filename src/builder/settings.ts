@@ -37,6 +37,8 @@ const httpSettings = z.strictObject({
   command: z.array(z.string().min(1)).min(1).max(64),
   listen: z.enum(['unix', 'tcp']).optional(),
   ready: z.string().startsWith('/').optional(),
+  /** Packages that are taken along from where they are installed, with all they depend on. */
+  packages: packageNames.default([]),
   /** Globs of what stays at home, beside `.git`, `node_modules/.cache` and their like. */
   ignore: z.array(inside).default([]),
 });
@@ -61,9 +63,13 @@ const packageJson = z.looseObject({
 });
 export type PackageJson = z.infer<typeof packageJson>;
 
-/** `invalid` for a folder that is none, for JSON that is none, and for settings that make no sense. */
+/**
+ * `otherwise` is what holds for a folder that says nothing of itself: neither `skein.json` nor `package.json`. `invalid` for a
+ * folder that is none, for JSON that is none, and for settings that make no sense.
+ */
 export const readSettings = async (
   folder: string,
+  otherwise: unknown = {},
 ): Promise<{ readonly settings: Settings; readonly packageJson: PackageJson | undefined }> => {
   const pkg = await readJson(path.join(folder, 'package.json'));
   const own = await readJson(path.join(folder, manifestFile));
@@ -76,7 +82,8 @@ export const readSettings = async (
     );
   }
   const place = key === undefined ? path.join(folder, manifestFile) : `"skein" in ${path.join(folder, 'package.json')}`;
-  return { settings: parseSettings(own ?? key ?? {}, place), packageJson: parsedPackage };
+  const said = own ?? key ?? (pkg === undefined ? otherwise : {});
+  return { settings: parseSettings(said, place), packageJson: parsedPackage };
 };
 
 const parseSettings = (raw: unknown, place: string): Settings => {

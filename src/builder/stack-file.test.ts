@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { pickFunctions } from './pick-functions.ts';
 import { readStackFile } from './stack-file.ts';
 
 let folder = '';
@@ -18,6 +19,9 @@ const read = async (text: string, environment: Readonly<Record<string, string>> 
   await writeFile(file, text);
   return readStackFile(file, environment);
 };
+
+const functionsOf = async (text: string, environment: Readonly<Record<string, string>> = {}) =>
+  (await read(text, environment)).functions;
 
 const fails = async (text: string, message: RegExp): Promise<void> => {
   await expect(read(text)).rejects.toMatchObject({ code: 'invalid', message: expect.stringMatching(message) });
@@ -64,7 +68,7 @@ configuration:
 `,
     { TAG: '', REGISTRY: 'my.registry:5000' },
   );
-  expect(stack).toEqual([
+  expect(stack.functions).toEqual([
     {
       folder: path.join(folder, 'greet'),
       deployment: {
@@ -72,7 +76,7 @@ configuration:
         image: 'my.registry:5000/greet:1.10',
         namespace: 'staging',
         envProcess: 'node index.js',
-        envVars: { FROM_FILE: '1', BOTH: 'stack', VERSION: '1.10', DEBUG: 'yes', TOKEN: '${LITERAL} costs $5' },
+        envVars: { FROM_FILE: '1', BOTH: 'file', VERSION: '1.10', DEBUG: 'yes', TOKEN: '${LITERAL} costs $5' },
         secrets: ['api-key'],
         labels: { 'com.openfaas.scale.min': '2' },
         annotations: { topic: 'a.b' },
@@ -84,10 +88,12 @@ configuration:
     },
     { deployment: { service: 'ready-made', image: 'ready-made:latest' } },
   ]);
+  expect(stack.gateway).toBe('http://127.0.0.1:8080');
+  expect(stack.ignored).toEqual(['configuration.templates', 'functions.greet.build_args']);
 });
 
 it('shares what anchors and merge keys share', async () => {
-  const [one] = await read(`
+  const [one] = await functionsOf(`
 functions:
   one: &base
     image: one
@@ -100,7 +106,7 @@ functions:
 });
 
 it('never lets a variable become more than one value', async () => {
-  const [one] = await read('functions:\n  one:\n    image: ${IMAGE}\n', { IMAGE: 'x\n    namespace: other' });
+  const [one] = await functionsOf('functions:\n  one:\n    image: ${IMAGE}\n', { IMAGE: 'x\n    namespace: other' });
   expect(one?.deployment.image).toBe('x\n    namespace: other');
   expect(one?.deployment.namespace).toBeUndefined();
 });
@@ -122,6 +128,37 @@ it.each([
   ['functions: {a: {image: "${X:?required}"}}', /\$\{X:\?required\} cannot be filled in/],
   ['functions: {a: {image: "${X"}}', /\$\{X cannot be filled in/],
 ])('says what is wrong in %j', async (text, message) => fails(text, message));
+
+it('names what it says in vain, and nothing else', async () => {
+  const { ignored, gateway } = await read(`
+provider: {name: openfaas, network: functions}
+configuration: {templates: [{name: node20}], copy: [./common]}
+functions:
+  a: {lang: node20, image: a, build_options: [dev], registry_auth: x}
+  b: {image: b}
+`);
+  expect(ignored).toEqual([
+    'provider.network',
+    'configuration.templates',
+    'configuration.copy',
+    'functions.a.build_options',
+    'functions.a.registry_auth',
+  ]);
+  expect(gateway).toBeUndefined();
+  await fails('configuration: {template: []}\nfunctions: {a: {image: a}}\n', /template \(templates\?\)/);
+});
+
+it('picks functions by wildcard or regular expression, and says which there are when none matches', async () => {
+  const functions = await functionsOf('functions: {api-users: {image: a}, api-orders: {image: a}, web: {image: a}}\n');
+  const names = (pick: { readonly filter?: string; readonly regex?: string }): readonly string[] =>
+    pickFunctions(functions, pick).map(({ deployment }) => deployment.service);
+  expect(names({})).toEqual(['api-users', 'api-orders', 'web']);
+  expect(names({ filter: 'api-*' })).toEqual(['api-users', 'api-orders']);
+  expect(names({ filter: 'web' })).toEqual(['web']);
+  expect(names({ regex: 's$' })).toEqual(['api-users', 'api-orders']);
+  expect(() => names({ filter: 'api' })).toThrow('No function matches api: there are api-users, api-orders, web.');
+  expect(() => names({ regex: '(' })).toThrow(/is no regular expression/);
+});
 
 it('says when there is no such file', async () => {
   await expect(readStackFile(path.join(folder, 'none/stack.yml'), {})).rejects.toMatchObject({ code: 'invalid' });

@@ -7,6 +7,15 @@ import { type FunctionDeployment, functionDeployment } from '../domain/function.
 import { nearestName } from '../std/nearest-name.ts';
 import { type Environment, substitute } from './substitute.ts';
 
+export type Stack = {
+  /** In the order of the file. */
+  readonly functions: readonly StackFunction[];
+  /** `provider.gateway`. */
+  readonly gateway?: string;
+  /** What the file says and what has no meaning for bundles, as paths: `configuration.templates`. */
+  readonly ignored: readonly string[];
+};
+
 export type StackFunction = {
   /** Absolute path of the function's sources; missing when the image is deployed as it is. */
   readonly folder?: string;
@@ -19,6 +28,13 @@ const strings = z.record(z.string(), z.string()).or(nothing).optional();
 const list = z.array(z.string()).or(nothing).optional();
 const flag = z.enum(['true', 'false']).transform((text) => text === 'true');
 const resources = z.strictObject({ memory: z.string().optional(), cpu: z.string().optional() }).or(nothing).optional();
+
+/** How a container is built and fetched: part of files that must load unchanged, and named as ignored. */
+function unused<Name extends string>(...names: readonly Name[]): Record<Name, z.ZodOptional<z.ZodUnknown>> {
+  return Object.fromEntries(names.map((name) => [name, z.unknown().optional()])) as never;
+}
+
+const unusedOfFunctions = unused('build_args', 'build_options', 'build_secrets', 'platforms', 'registry_auth');
 
 const stackFunction = z.strictObject({
   lang: z.string().optional(),
@@ -36,35 +52,52 @@ const stackFunction = z.strictObject({
   constraints: list,
   readonly_root_filesystem: flag.optional(),
   skip_build: flag.optional(),
-  // How a container is built: without meaning for a bundle, and part of files that must load unchanged.
-  build_args: z.unknown().optional(),
-  build_options: z.unknown().optional(),
-  build_secrets: z.unknown().optional(),
-  platforms: z.unknown().optional(),
+  ...unusedOfFunctions,
 });
+
+const configuration = z.strictObject(unused('templates', 'copy'));
 
 const stack = z.strictObject({
   version: z.string().optional(),
   provider: z
-    .strictObject({ name: z.string().optional(), gateway: z.string().optional(), network: z.string().optional() })
+    .strictObject({ name: z.string().optional(), gateway: z.string().optional(), ...unused('network') })
+    .or(nothing)
     .optional(),
   functions: z.record(z.string(), stackFunction),
-  configuration: z.unknown().optional(),
+  configuration: configuration.or(nothing).optional(),
 });
 
 const environmentFile = z.strictObject({ environment: strings });
 
 /**
  * Reads an OpenFaaS `stack.yml`, filling in `${NAME}` and `${NAME:-default}` from `environment`. Folders and
- * environment files are relative to the stack file. A function without an image gets `NAME:latest`. `invalid` when the
+ * environment files are relative to the stack file; what those files say is over `environment`, and a later one over an
+ * earlier. A function without an image gets `NAME:latest`. `invalid` when the
  * file or a file it names cannot be read or makes no sense; every fault is named, with what was probably meant.
  */
-export const readStackFile = async (file: string, environment: Environment): Promise<readonly StackFunction[]> => {
+export const readStackFile = async (file: string, environment: Environment): Promise<Stack> => {
   const parsed = await readYaml(file, stack, environment);
   const folder = path.dirname(path.resolve(file));
-  const functions = Object.entries(parsed.functions);
-  return Promise.all(functions.map(async ([name, entry]) => stackEntry(file, folder, name, entry, environment)));
+  const entries = Object.entries(parsed.functions);
+  const gateway = parsed.provider?.gateway ?? '';
+  return {
+    functions: await Promise.all(
+      entries.map(async ([name, entry]) => stackEntry(file, folder, name, entry, environment)),
+    ),
+    ...(gateway === '' ? {} : { gateway }),
+    ignored: ignoredIn(parsed),
+  };
 };
+
+const ignoredIn = ({ provider, configuration, functions }: z.infer<typeof stack>): readonly string[] => [
+  ...(provider?.network === undefined ? [] : ['provider.network']),
+  ...Object.keys(configuration ?? {}).map((key) => `configuration.${key}`),
+  ...Object.entries(functions).flatMap(([name, entry]) =>
+    Object.keys(entry)
+      .filter((key) => Object.hasOwn(unusedOfFunctions, key))
+      .map((key) => `functions.${name}.${key}`),
+  ),
+];
 
 const stackEntry = async (
   file: string,
@@ -73,11 +106,10 @@ const stackEntry = async (
   entry: z.infer<typeof stackFunction>,
   environment: Environment,
 ): Promise<StackFunction> => {
-  const envVars: Record<string, string> = {};
+  const envVars: Record<string, string> = { ...entry.environment };
   for (const name of entry.environment_file ?? []) {
     Object.assign(envVars, (await readYaml(path.resolve(folder, name), environmentFile, environment)).environment);
   }
-  Object.assign(envVars, entry.environment);
   const deployment = {
     service: name,
     image: entry.image ?? `${name}:latest`,
@@ -130,7 +162,7 @@ const check = <Schema extends z.ZodType>(schema: Schema, raw: unknown, place: st
   throw new SkeinError('invalid', `${place} makes no sense: ${parsed.error.issues.map(describe).join('; ')}.`);
 };
 
-const known = [stack, stackFunction, environmentFile].flatMap((schema) => Object.keys(schema.shape));
+const known = [stack, stackFunction, configuration, environmentFile].flatMap((schema) => Object.keys(schema.shape));
 
 const describe = (issue: z.core.$ZodIssue): string => {
   const place = issue.path.join('.') || 'it';

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -48,6 +48,15 @@ afterEach(async () => {
 
 const skein = (args: readonly string[], options: RunOptions = {}): Promise<Ran> =>
   runSkein(args, { cwd: folder, ...options, env: { SKEIN_GATEWAY: gateway, ...options.env } });
+
+const atNode = (node: string, state: string) => ({
+  node,
+  state,
+  replicas: 1,
+  availableReplicas: 1,
+  invocationCount: 7,
+  usage: { cpu: 12.4, totalMemoryBytes: 40 * 1024 ** 2 },
+});
 
 const figlet = { name: 'figlet', image: 'figlet:latest', replicas: 2, availableReplicas: 1, invocationCount: 7 };
 
@@ -110,10 +119,15 @@ describe('functions', () => {
   });
 
   test('are described', async () => {
-    answers['GET /system/function/figlet'] = { status: 200, body: { ...figlet, labels: { a: 'b' } } };
+    const nodes = [atNode('node-1', 'ready'), { ...atNode('node-2', 'unreachable'), usage: undefined }];
+    answers['GET /system/function/figlet'] = { status: 200, body: { ...figlet, labels: { a: 'b' }, nodes } };
     const { out } = await skein(['describe', 'figlet']);
     expect(out).toContain(`url       ${gateway}/function/figlet\n`);
     expect(out).toContain('labels    a=b\n');
+    expect(out).toContain(
+      'NODE    STATE        READY  CALLS  CPU  MEMORY\nnode-1  ready          1/1      7  12m  40 MiB\n',
+    );
+    expect(out).toMatch(/node-2 {2}unreachable +- +- +- +-\n/);
     expect(JSON.parse((await skein(['describe', 'figlet', '--json'])).out)).toMatchObject(figlet);
     expect(await skein(['describe', 'absent'])).toMatchObject({
       code: 1,
@@ -184,7 +198,7 @@ describe('functions', () => {
 
   test('a folder is built and stored before it is deployed', async () => {
     answers['PUT /system/functions'] = { status: 202 };
-    answers['GET /system/function/hello'] = { status: 200, body: { ...figlet, replicas: 0, availableReplicas: 0 } };
+    answers['GET /system/function/hello'] = { status: 200, body: { ...figlet, nodes: [atNode('node-1', 'ready')] } };
     writeFileSync(join(folder, 'handler.js'), "export default () => new Response('hi');\n");
     const built = await skein(['build', '.', '--image', 'hello', '--out', 'hello.tgz', '--json']);
     expect(built).toMatchObject({ code: 0, err: '' });
@@ -197,7 +211,7 @@ describe('functions', () => {
     expect(seen.map(({ line }) => line)).toEqual([
       `PUT /system/bundles/${digest}?image=hello%3Alatest`,
       'PUT /system/functions',
-      'GET /system/function/hello',
+      'GET /system/function/hello?usage=1&nodes=1',
     ]);
     expect(seen[0]!.body.startsWith('\u001F\u008B')).toBe(true);
   });
@@ -217,7 +231,97 @@ describe('functions', () => {
   });
 });
 
+describe('a stack.yml', () => {
+  const stack = (gateway: string): void =>
+    writeFileSync(
+      join(folder, 'stack.yml'),
+      `provider: {name: openfaas, gateway: '${gateway}'}
+configuration: {copy: [x]}
+functions:
+  api-a: {image: a:1, secrets: [one]}
+  api-b: {image: b:1, namespace: team}
+  sum: {handler: ./sum, fprocess: sha512sum}
+`,
+    );
+
+  test('chooses functions for deploy, list, describe and remove, and tells once what it says in vain', async () => {
+    stack('http://127.0.0.1:8080');
+    answers['PUT /system/functions'] = { status: 202 };
+    answers['DELETE /system/functions'] = { status: 202 };
+    answers['GET /system/functions'] = { status: 200, body: [{ ...figlet, name: 'api-a' }, figlet] };
+    answers['GET /system/functions?namespace=team'] = { status: 200, body: [] };
+    answers['GET /system/function/api-b?namespace=team&usage=1&nodes=1'] = { status: 200, body: figlet };
+    const chosen = ['-f', 'stack.yml', '--filter', 'api-*'];
+    const warning = 'skein: stack.yml: configuration.copy mean nothing for bundles and are ignored\n';
+    expect(await skein(['deploy', ...chosen, '--secret', 'two', '--quiet'])).toEqual({
+      code: 0,
+      out: '',
+      err: warning,
+    });
+    expect(JSON.parse(seen[0]!.body)).toMatchObject({ service: 'api-a', secrets: ['one', 'two'] });
+    expect(JSON.parse(seen[1]!.body)).toMatchObject({ service: 'api-b', namespace: 'team' });
+    expect((await skein(['list', ...chosen])).out).toMatch(/^NAME.*\napi-a .*\napi-b +- +- +\(not deployed\)\n$/);
+    expect(JSON.parse((await skein(['list', ...chosen, '--json'])).out)).toHaveLength(1);
+    const described = await skein(['describe', '-f', 'stack.yml', '--regex', 'b$', '--json']);
+    expect(JSON.parse(described.out)).toMatchObject([figlet]);
+    expect((await skein(['remove', ...chosen])).out).toBe('removed api-a\nremoved api-b\n');
+    expect(JSON.parse(seen.at(-1)!.body)).toEqual({ functionName: 'api-b', namespace: 'team' });
+    for (const wrong of [
+      ['remove'],
+      ['remove', 'x', '-f', 'stack.yml'],
+      ['list', '--filter', 'x'],
+      ['list', ...chosen, '--regex', 'x'],
+    ]) {
+      expect(await skein(wrong), wrong.join(' ')).toMatchObject({ code: 2, out: '' });
+    }
+  });
+
+  test('makes of a handler folder that says nothing of itself a program for the classic watchdog', async () => {
+    stack('http://127.0.0.1:8080');
+    mkdirSync(join(folder, 'sum'));
+    writeFileSync(join(folder, 'sum', 'notes.txt'), 'taken along');
+    const { out, code } = await skein(['build', '-f', 'stack.yml', '--filter', 'sum', '--json']);
+    expect(code).toBe(0);
+    expect(JSON.parse(out)).toMatchObject([{ image: 'sum:latest', mode: 'classic', out: 'sum.tar.gz' }]);
+    expect(await skein(['build', '-f', 'stack.yml', '--filter', 'api-*'])).toMatchObject({ code: 2 });
+  });
+
+  test('names the gateway, below the flag and above the environment, and gets no password sent elsewhere', async () => {
+    answers['GET /system/functions'] = { status: 200, body: [] };
+    const nowhere = { env: { SKEIN_GATEWAY: 'http://127.0.0.1:9' } };
+    stack(gateway);
+    const args = ['list', '-f', 'stack.yml', '--filter', 'api-a', '--data', folder];
+    expect(await skein(args, nowhere)).toMatchObject({ code: 0 });
+    stack('http://functions.invalid');
+    expect(await skein([...args, '--gateway', gateway], nowhere)).toMatchObject({ code: 0 });
+    writeFileSync(join(folder, 'admin-password'), 'hunter2');
+    expect(await skein(args)).toMatchObject({ code: 2, err: expect.stringContaining('--password-file') });
+  });
+});
+
+test('deploy --wait says where it is late, and gives up', async () => {
+  answers['PUT /system/functions'] = { status: 202 };
+  const nodes = [atNode('node-1', 'ready'), atNode('node-2', 'behind'), atNode('node-3', 'elsewhere')];
+  answers['GET /system/function/a'] = { status: 200, body: { ...figlet, nodes } };
+  const args = ['deploy', 'a', '--image', 'a', '--wait', '--timeout', '300ms'];
+  const { code, err } = await skein(args);
+  expect(code).toBe(1);
+  expect(err).toMatch(
+    /^waiting for a: ready at 1 of 2 nodes \(node-2 behind\)\nskein: a is deployed, but .*node-2 behind/,
+  );
+  answers['GET /system/function/a'] = { status: 200, body: { ...figlet, nodes: [nodes[2]] } };
+  expect(await skein(args)).toMatchObject({ code: 1, err: expect.stringContaining('meets its constraints') });
+});
+
 describe('invoke', () => {
+  test('tells everything of the answer as JSON', async () => {
+    answers['POST /function/echo'] = { status: 200, body: 'text' };
+    const { out } = await skein(['invoke', 'echo', '--json', '-d', 'x']);
+    expect(JSON.parse(out)).toMatchObject({ status: 200, node: 'node-1', body: 'text' });
+    expect(seen.at(-1)?.body).toBe('x');
+    expect(await skein(['invoke', 'echo', '--body', 'x', '--data', 'y'])).toMatchObject({ code: 2 });
+  });
+
   test('sends what it is given and prints the answer as it is', async () => {
     answers['POST /function/echo.team'] = { status: 200, body: 'no newline' };
     const args = ['invoke', 'echo', '--namespace', 'team', '--query', 'a=b c', '--header', 'X-A: 1'];

@@ -13,7 +13,7 @@ import { UsageError } from './usage-error.ts';
 export type Client = {
   readonly url: string;
   list(namespace?: string): Promise<readonly FunctionStatus[]>;
-  /** `not-found`. */
+  /** With usage, and with how it is at each node. `not-found`. */
   describe(name: string, namespace?: string): Promise<FunctionStatus>;
   /** Updates the function, or deploys it when there is none. */
   deploy(deployment: FunctionDeployment): Promise<'updated' | 'deployed'>;
@@ -35,7 +35,7 @@ export type Client = {
   invoke(path: string, init: RequestInit): Promise<Response>;
 };
 
-const defaultGateway = 'http://127.0.0.1:8080';
+export const defaultGateway = 'http://127.0.0.1:8080';
 const timeoutMs = 60_000;
 /** A bundle may be large and the line slow. */
 const uploadTimeoutMs = 600_000;
@@ -62,7 +62,7 @@ export const createClient = (globals: Globals): Client => {
     list: async (namespace) =>
       z.array(functionStatus).parse(await (await done(call(`/system/functions${query({ namespace })}`))).json()),
     describe: async (name, namespace) => {
-      const path = `/system/function/${encodeURIComponent(name)}${query({ namespace })}`;
+      const path = `/system/function/${encodeURIComponent(name)}${query({ namespace, usage: '1', nodes: '1' })}`;
       const response = await call(path);
       if (response.status === 404) throw unknown(name);
       return functionStatus.parse(await (await done(response)).json());

@@ -1,15 +1,4 @@
-import type { Command } from 'commander';
-
-/** A command: what `skein --help` says of it, and where the rest is. The rest is loaded when it is called only. */
-export type CommandEntry = {
-  readonly name: string;
-  readonly summary: string;
-  readonly group: string;
-  load(): Promise<CommandModule>;
-};
-
-/** Adds arguments, options, help and the action. */
-type CommandModule = { define(command: Command): void };
+import type { CommandEntry } from './command-entry.ts';
 
 const running = 'Running:';
 const functions = 'Functions:';
@@ -84,5 +73,11 @@ export const commands: readonly CommandEntry[] = [
     summary: 'show or explain the configuration',
     group: tools,
     load: () => import('./commands/config.ts'),
+  },
+  {
+    name: 'completion',
+    summary: 'let a shell complete commands and names',
+    group: tools,
+    load: () => import('./commands/completion.ts'),
   },
 ];

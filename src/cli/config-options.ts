@@ -5,7 +5,9 @@ import { loadConfig, type LoadedConfig } from '../config/load-config.ts';
 import { fallbackText } from '../config/reference.ts';
 import type { RawValue } from '../config/schema.ts';
 import { SkeinError } from '../domain/errors.ts';
+import { strategyNames } from '../strategies/registry.ts';
 import { givenGlobal } from './globals.ts';
+import { suggest } from './option-values.ts';
 import { UsageError } from './usage-error.ts';
 
 /** The setting `data` is the global option `--data`. */
@@ -18,7 +20,13 @@ export const addConfigOptions = (command: Command): Command => {
   for (const key of keysWithFlags) {
     const text = `${key.about.split('. ')[0]!.replace(/\.$/, '')} (default: ${fallbackText(key).replaceAll('`', '')})`;
     const flags = `${key.flag} <${placeholders[key.kind]}>`;
-    command.addOption(new Option(flags, text.replaceAll('`', '')).helpGroup('Settings:'));
+    const option = new Option(flags, text.replaceAll('`', '')).helpGroup('Settings:');
+    const choices =
+      key.key === 'strategy.name'
+        ? strategyNames
+        : [...key.type.matchAll(/`([^`]+)`/g)].map(([, choice = '']) => choice);
+    if (choices.length > 0) suggest(option, choices);
+    command.addOption(option);
   }
   return command;
 };

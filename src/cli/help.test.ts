@@ -24,6 +24,10 @@ const sub = [
   'namespace describe',
   'namespace update',
   'namespace remove',
+  'queue list',
+  'queue dead',
+  'queue replay',
+  'queue drop',
 ].filter((line) => commands.some(({ name }) => line.startsWith(name)));
 const lines = ['', ...commands.map(({ name }) => name), ...sub].map((line) =>
   `skein ${line} --help`.replace('  ', ' '),

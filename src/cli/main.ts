@@ -1,5 +1,6 @@
 import { CommanderError } from 'commander';
 import { SkeinError } from '../domain/errors.ts';
+import { commands } from './commands.ts';
 import { createProgram, plainArguments } from './program.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -10,7 +11,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 });
 
 try {
-  await createProgram().parseAsync(plainArguments(process.argv.slice(2)), { from: 'user' });
+  await createProgram(commands).parseAsync(plainArguments(process.argv.slice(2)), { from: 'user' });
 } catch (error) {
   process.exitCode = report(error);
 }

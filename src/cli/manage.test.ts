@@ -76,7 +76,13 @@ describe('secret', () => {
       code: 1,
       err: 'skein: secret "absent" not found\n',
     });
-    expect((await skein(['secret', 'create', 'a', '--from-literal', 'x'])).code).toBe(2);
+    const literal = await skein(['secret', 'create', 'a', '--from-literal', 'swordfish']);
+    expect(literal).toMatchObject({ code: 0, out: 'created secret a\n', err: expect.stringContaining('--from-file') });
+    expect(literal.err).not.toContain('swordfish');
+    expect(await skein(['secret', 'update', 'a', '--from-literal', 'x', '--from-file', 'y'])).toMatchObject({
+      code: 2,
+    });
+    await skein(['secret', 'remove', 'a']);
   });
 });
 

@@ -1,6 +1,15 @@
 import { readFileSync } from 'node:fs';
-import { InvalidArgumentError } from 'commander';
+import { InvalidArgumentError, type Option } from 'commander';
 import { parseDuration } from '../std/duration.ts';
+
+const suggestions = new WeakMap<Option, readonly string[]>();
+
+/** What a shell is to offer as the value of an option. */
+export const suggest = (option: Option | undefined, words: readonly string[]): void => {
+  if (option !== undefined) suggestions.set(option, words);
+};
+
+export const suggestionsOf = (option: Option): readonly string[] | undefined => suggestions.get(option);
 
 /** For options that may be given several times. */
 export const collect = (value: string, before: readonly string[] = []): readonly string[] => [...before, value];

@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
-import { commands, type CommandEntry } from './commands.ts';
+import type { CommandEntry } from './command-entry.ts';
 import { addGlobals } from './globals.ts';
 
 const examples = `
 Examples:
   skein deploy ./hello            build the function in ./hello and deploy it everywhere
-  skein invoke hello --data Ada   call it
+  skein invoke hello --body Ada   call it
   skein list                      what is deployed
 
 \`skein COMMAND --help\` says more. Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.`;
@@ -15,7 +15,7 @@ Examples:
 const helpWidth = 100;
 
 /** The command line of Skein. Commands define themselves when they are called. */
-export const createProgram = (entries: readonly CommandEntry[] = commands): Command => {
+export const createProgram = (entries: readonly CommandEntry[]): Command => {
   const program = new Command('skein')
     .description('A Function-as-a-Service federation: deploy once, run at every node, serve where there is room.')
     .version(version(), '--version', 'print the version')
@@ -35,7 +35,7 @@ export const createProgram = (entries: readonly CommandEntry[] = commands): Comm
   for (const entry of entries) program.command(entry.name).summary(entry.summary).helpGroup(entry.group);
   program.hook('preSubcommand', async (_, command) => {
     const entry = entries.find(({ name }) => name === command.name());
-    if (entry !== undefined) (await entry.load()).define(command);
+    if (entry !== undefined) (await entry.load()).define(command, entries);
   });
   return program;
 };

@@ -7,13 +7,27 @@ import { UsageError } from './usage-error.ts';
 import type { Client } from './client.ts';
 import { terminalLog } from './terminal-log.ts';
 
-/** Builds a folder and stores the bundle at the gateway under its image name. Leaves nothing on this machine. */
-export const buildAndPush = async (folder: string, image: string, client: Client): Promise<Built> => {
+/**
+ * Builds a folder and stores the bundle at the gateway under its image name. Leaves nothing on this machine. `fprocess` is
+ * the program of a folder that says nothing of itself.
+ */
+export const buildAndPush = async (
+  folder: string,
+  image: string,
+  client: Client,
+  fprocess?: string,
+): Promise<Built> => {
   const { build } = await import('../builder/build.ts');
   const work = await mkdtemp(join(tmpdir(), 'skein-build-'));
   try {
     const out = join(work, 'bundle.tar.gz');
-    const built = await build({ folder, image, out, log: terminalLog });
+    const built = await build({
+      folder,
+      image,
+      out,
+      log: terminalLog,
+      ...(fprocess === undefined ? {} : { fprocess }),
+    });
     await pushBundle(built, out, client);
     return built;
   } finally {

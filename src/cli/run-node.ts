@@ -4,21 +4,24 @@ import { arch } from 'node:os';
 import { join } from 'node:path';
 import { Agent } from '../agent/agent.ts';
 import { federationStatusOf } from '../agent/federation-status.ts';
+import { KeptScale } from '../agent/kept-scale.ts';
 import { PeerFetch } from '../agent/peer-fetch.ts';
 import { asyncInvoker } from '../async/async-invoker.ts';
+import { functionStats } from '../async/function-stats.ts';
 import { gatewayInvoker } from '../async/gateway-invoker.ts';
 import { FileBundleStore } from '../bundles/file-store.ts';
 import { Catalogue } from '../catalogue/catalogue.ts';
 import { catalogueMigrations, SqliteCatalogueStore } from '../catalogue/sqlite-store.ts';
 import { keys } from '../catalogue/record.ts';
 import { asFunction } from '../catalogue/values.ts';
-import { splitFunctionKey } from '../domain/ids.ts';
+import { splitFunctionKey, type FunctionKey } from '../domain/ids.ts';
 import { openSqliteQueue, queueMigrations } from '../queues/embedded/sqlite-queue.ts';
 import type { Queue } from '../queues/queue.ts';
 import { formatListen } from '../config/listen.ts';
 import type { Config } from '../config/schema.ts';
 import { selfSigned } from '../dataplanes/certificate.ts';
 import { EmbeddedDataPlane } from '../dataplanes/embedded/embedded-data-plane.ts';
+import type { Launch } from '../dataplanes/embedded/protocol.ts';
 import { SkeinError } from '../domain/errors.ts';
 import { createFunctionsService } from '../gateway/functions.ts';
 import { createGateway } from '../gateway/gateway.ts';
@@ -39,9 +42,13 @@ import { readPidFile, removePidFile, writePidFile } from '../std/pid-file.ts';
 import { openDatabase, type Database } from '../std/sqlite.ts';
 import { strategyNamed } from '../strategies/registry.ts';
 import { agentInstruments } from '../telemetry/agent-instruments.ts';
+import { asyncMetrics } from '../telemetry/async-instruments.ts';
 import type { Log } from '../telemetry/log.ts';
+import { apiInstruments } from '../telemetry/api-instruments.ts';
 import { serveMetrics } from '../telemetry/metrics.ts';
 import { createNodeUsage } from '../telemetry/node.ts';
+import type { Tracing } from '../telemetry/otlp/open-tracing.ts';
+import { createPowerMeter } from '../telemetry/power.ts';
 import { settingsOf } from '../agent/labels.ts';
 import { adminPasswordFile, federationKeyFile, newPassword } from './node-files.ts';
 import { makeRunFolder, removeEmptyRunFolder, removeRunFolder } from './run-folder.ts';
@@ -53,6 +60,8 @@ export type RunningNode = {
   stop(drainMs: number): Promise<void>;
 };
 
+/** For the spans that wait when the node stops. */
+const lastSpansMs = 2_000;
 const usageEveryMs = 5_000;
 /** Peers hear that this node leaves before it stops listening. */
 const farewellMs = 150;
@@ -106,6 +115,9 @@ const assemble = async (
   const federationKey = await loadOrCreateFederationKey(config.federation.keyFile ?? federationKeyFile(config.data));
   const admin = adminOf(await loadOrCreateSecret(adminPasswordFile(config.data), 'the admin password', newPassword));
   const credentials = await selfSigned(identity.privateKey, clock.now());
+  // Before the data plane starts: settings that cannot be used are told here.
+  const tracing = await openTracing(config, log);
+  stack.push((ending) => tracing?.close(ending.kind === 'stopped' ? lastSpansMs : 0));
 
   const dataPlane = new EmbeddedDataPlane({
     folder,
@@ -124,6 +136,10 @@ const assemble = async (
       peerAckMs: timeouts.peerAckMs,
       maxHeaderBytes: config.limits.headerBytes,
       maxBodyBytes: config.limits.bodyBytes,
+      upgradeIdleMs: timeouts.upgradeIdleMs,
+      trustedProxies: [...config.gateway.trustedProxies],
+      accessLog: config.log.access === 'on' ? join(folder, 'access.log') : undefined,
+      tracing: tracingOf(config),
     },
   });
   // Before it starts: a start that fails leaves timers, which would keep this process from ending.
@@ -157,6 +173,8 @@ const assemble = async (
   const secrets = createSecrets({ catalogue, vault: createVault(federationKey), clock });
 
   const instruments = agentInstruments();
+  // The agent comes later, and replicas leave earlier only while there is none.
+  let withdrawn = (): Promise<void> => Promise.resolve();
   const bundles = await FileBundleStore.open(join(folder, 'bundles'));
   const maxReplicas = providing.maxReplicas > 0 ? providing.maxReplicas : slots;
   const provider = new ProcessProvider({
@@ -168,6 +186,7 @@ const assemble = async (
     gatewayUrl,
     secrets: (namespace, names) => secrets.read(namespace, names),
     poolSize: providing.poolSize,
+    withdrawn: () => withdrawn(),
     maxReplicas: { perFunction: maxReplicas, total: Math.max(64, 4 * slots) },
     timeoutMs: ({ deployment }) => settingsOf(deployment).timeoutMs ?? timeouts.functionMs,
     onColdStart: (ms) => instruments.coldStart(ms / 1000),
@@ -203,6 +222,9 @@ const assemble = async (
     log,
     maxReplicas,
     idleMs: providing.idleMs,
+    keptScale: await KeptScale.open(join(folder, 'functions', 'scale.json')),
+    queued: async () =>
+      new Map((await calls.stats()).map((one) => [one.function, one.calls.waiting + one.calls.running])),
     queueMs: config.queue.ms,
     timeoutMs: timeouts.functionMs,
     announcement: {
@@ -217,20 +239,28 @@ const assemble = async (
     },
   });
   const images = createImages(catalogue, bundles);
+  withdrawn = () => agent.inForce();
   const here = agent.here();
   const peers = () => agent.peerHosts();
   const queue = await openQueue(config, database, log);
   stack.push(() => queue.close());
   const invoker = gatewayInvoker(gatewayUrl);
   stack.push(() => invoker.close());
+  const labels = (key: FunctionKey): Readonly<Record<string, string>> | undefined => {
+    const { name, namespace } = splitFunctionKey(key);
+    const record = catalogue.get(keys.function(namespace, name));
+    return record && (asFunction(record).deployment.labels ?? {});
+  };
+  const queued = asyncMetrics({
+    stats: async () => functionStats(await queue.stats()),
+    isKnown: (key) => labels(key) !== undefined,
+  });
   const calls = asyncInvoker(
     {
       queue,
-      labels: (key) => {
-        const { name, namespace } = splitFunctionKey(key);
-        const record = catalogue.get(keys.function(namespace, name));
-        return record && (asFunction(record).deployment.labels ?? {});
-      },
+      labels,
+      spans: tracing,
+      instruments: queued,
       invoke: invoker.invoke,
       clock,
       random: Math.random,
@@ -240,7 +270,9 @@ const assemble = async (
   );
   calls.start();
   stack.push((ending) => calls.stop(ending.kind === 'stopped' ? ending.drainMs : 0));
+  const answers = apiInstruments();
   const api = createGateway({
+    onAnswer: (answer) => answers.answered(answer),
     functions: createFunctionsService({ catalogue, images, secrets, here, peers, clock }),
     overrides: createOverridesService(catalogue),
     namespaces: createNamespacesService(catalogue),
@@ -283,14 +315,21 @@ const assemble = async (
     sources: [
       { name: 'agent', metrics: () => instruments.metrics() },
       { name: 'data plane', metrics: () => dataPlane.metrics() },
+      { name: 'control API', metrics: () => answers.metrics() },
+      { name: 'asynchronous calls', metrics: () => queued.metrics() },
+      ...(tracing === undefined ? [] : [{ name: 'traces', metrics: () => tracing.metrics() }]),
     ],
     clock,
     log,
   });
   stack.push(() => metrics.close());
-  const usage = createNodeUsage(clock);
-  stack.push(clock.every(usageEveryMs, () => void usage().then((now) => instruments.usage(now))));
-  instruments.usage(await usage());
+  const [usage, power] = [createNodeUsage(clock), createPowerMeter(clock)];
+  const sample = async (): Promise<void> => {
+    instruments.usage(await usage());
+    instruments.power(await power());
+  };
+  stack.push(clock.every(usageEveryMs, () => void sample()));
+  await sample();
 
   log.info({ node: node.name, gateway: gatewayUrl, strategy: sharing.name, slots }, 'node ready');
   return {
@@ -309,10 +348,24 @@ const assemble = async (
   };
 };
 
+const tracingOf = ({ tracing: { endpoint, sampleRatio, headersFile } }: Config): Launch['tracing'] =>
+  endpoint === undefined ? undefined : { endpoint, sampleRatio, headersFile };
+
+/** Its modules are loaded where spans are wanted only. */
+const openTracing = async (config: Config, log: Log): Promise<Tracing | undefined> => {
+  const settings = tracingOf(config);
+  if (settings === undefined) return undefined;
+  const otlp = await import('../telemetry/otlp/open-tracing.ts');
+  return otlp.openTracing(settings, { nodeName: config.node.name, log });
+};
+
 const openQueue = async (config: Config, database: Database, log: Log): Promise<Queue> => {
   if (config.queue.kind === 'embedded') return openSqliteQueue(database, { clock, log });
-  const { openNatsQueue } = await import('../queues/nats/nats-queue.ts');
-  return openNatsQueue({ servers: config.queue.servers }, { clock });
+  const [{ openNatsQueue }, { natsConfig }] = await Promise.all([
+    import('../queues/nats/nats-queue.ts'),
+    import('./nats-config.ts'),
+  ]);
+  return openNatsQueue(await natsConfig(config.queue), { clock });
 };
 
 const makeDataFolder = async (folder: string): Promise<void> => {

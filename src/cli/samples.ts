@@ -21,7 +21,8 @@ export const buildSamples = async (): Promise<{
   const stack = fileURLToPath(new URL('../../functions/stack.yml', import.meta.url));
   const work = await mkdtemp(join(tmpdir(), 'skein-samples-'));
   const samples: Sample[] = [];
-  for (const { folder, deployment } of existsSync(stack) ? await readStackFile(stack, {}) : []) {
+  const { functions } = existsSync(stack) ? await readStackFile(stack, {}) : { functions: [] };
+  for (const { folder, deployment } of functions) {
     if (folder === undefined) continue;
     const file = join(work, `${deployment.service}.tar.gz`);
     samples.push({

@@ -29,6 +29,7 @@ const kindOf = (schema: unknown): ValueKind => {
 const typeOf = (schema: unknown): string => {
   if (schema instanceof z.ZodEnum) return schema.options.map((option) => `\`${option}\``).join(' or ');
   if (schema instanceof z.ZodPipe) return 'text';
+  if (schema instanceof z.ZodNumber && !schema.isInt) return 'number';
   return { number: 'whole number', list: 'list', map: 'map', text: 'text' }[kindOf(schema)];
 };
 

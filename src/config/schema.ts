@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { SkeinError } from '../domain/errors.ts';
 import { functionName } from '../domain/function.ts';
+import { isNetwork } from '../std/networks.ts';
 import { strategyNamed, strategyNames } from '../strategies/registry.ts';
 import { logLevels } from '../telemetry/logger.ts';
 import { parseBootstrapAddress } from './bootstrap-address.ts';
@@ -56,8 +57,24 @@ const strategy = z.string().transform((name, context) => {
   }
 });
 
+const traceEndpoint = z.string().superRefine((text, context) => {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || !/^https?:$/.test(url.protocol)) {
+    context.addIssue({ code: 'custom', message: 'must be an address that begins with http:// or https://' });
+  } else if (url.username !== '' || url.password !== '') {
+    context.addIssue({ code: 'custom', message: 'must hold no password: put it into the file tracing.headersFile' });
+  }
+});
+
+const network = z
+  .string()
+  .refine(isNetwork, { message: 'must be an address or a network such as 10.0.0.0/8 or fd00::/8' });
+
 const text = z.string().min(1).max(256);
 const folder = z.string().min(1).max(4096);
+const natsServer = text.refine((server) => !server.includes('@'), {
+  message: 'must be host:port: user and password go into queue.user and queue.passwordFile',
+});
 const ms = z.int().min(0).max(86_400_000);
 const someMs = ms.min(1);
 const count = z.int().min(0).max(1_000_000);
@@ -93,6 +110,11 @@ export const configSchema = z.strictObject({
     listen: setting(address, {
       about: 'Where users and `faas-cli` reach this node: functions and the OpenFaaS API.',
       fallback: '127.0.0.1:8080',
+    }),
+    trustedProxies: setting(z.array(network).max(256), {
+      about:
+        'Addresses and networks (10.0.0.0/8) of proxies before this node. Their `X-Forwarded-For`, `-Host` and `-Proto` are believed; those of others are replaced.',
+      fallback: [],
     }),
   }),
   peer: z.strictObject({
@@ -155,7 +177,7 @@ export const configSchema = z.strictObject({
       fallback: 0,
     }),
     idleMs: setting(ms, {
-      about: 'Milliseconds without a call after which a replica is stopped; 0 = never.',
+      about: 'Milliseconds without a call after which the last replica of a function is stopped; 0 = never.',
       fallback: 300_000,
     }),
   }),
@@ -174,9 +196,31 @@ export const configSchema = z.strictObject({
       about: 'Where asynchronous calls wait. `embedded`: on the disk of this node. `nats`: in NATS JetStream.',
       fallback: 'embedded',
     }),
-    servers: setting(z.array(text).max(16), {
+    servers: setting(z.array(natsServer).max(16), {
       about: 'NATS servers as host:port, for `queue.kind: nats`.',
       fallback: ['127.0.0.1:4222'],
+    }),
+    tls: setting(z.enum(['auto', 'require']), {
+      about:
+        'Whether a NATS server without TLS is refused. `auto`: when a file for TLS is named below; a server that asks for TLS gets it in any case.',
+      fallback: 'auto',
+    }),
+    caFile: setting(folder.optional(), {
+      about: 'The authority that the certificates of NATS servers come from (PEM).',
+      fallbackText: "the machine's own authorities",
+      path: true,
+    }),
+    certFile: setting(folder.optional(), { about: 'Certificate to show to NATS servers (PEM).', path: true }),
+    keyFile: setting(folder.optional(), { about: 'Its key (PEM); only this user may read it (mode 600).', path: true }),
+    user: setting(text.optional(), { about: 'User at the NATS servers.' }),
+    passwordFile: setting(folder.optional(), {
+      about: 'File with the password of `queue.user`; mode 600.',
+      path: true,
+    }),
+    tokenFile: setting(folder.optional(), { about: 'File with a token for the NATS servers; mode 600.', path: true }),
+    credentialsFile: setting(folder.optional(), {
+      about: 'A `.creds` file of NATS (JWT and key); mode 600.',
+      path: true,
     }),
   }),
   callbacks: z.strictObject({
@@ -195,6 +239,10 @@ export const configSchema = z.strictObject({
       about: 'Milliseconds a peer has to take on a call before another is asked.',
       fallback: 1000,
     }),
+    upgradeIdleMs: setting(someMs, {
+      about: 'Milliseconds a WebSocket, or another connection that was upgraded, may be silent before it is closed.',
+      fallback: 300_000,
+    }),
   }),
   limits: z.strictObject({
     bodyBytes: setting(bytes, { about: 'The longest request body in bytes; 0 = no limit.', fallback: 0 }),
@@ -203,11 +251,32 @@ export const configSchema = z.strictObject({
       fallback: 16_384,
     }),
   }),
+  tracing: z.strictObject({
+    endpoint: setting(traceEndpoint.optional(), {
+      about:
+        'Where spans of calls are sent: the whole address of an OTLP/HTTP receiver, such as http://127.0.0.1:4318/v1/traces.',
+      fallbackText: 'no spans are made; `traceparent` passes through',
+    }),
+    sampleRatio: setting(z.number().min(0).max(1), {
+      about:
+        'The part of the traces that begin at this node and are kept, from 0 to 1. A call that comes with a `traceparent` is kept as that says.',
+      fallback: 1,
+    }),
+    headersFile: setting(folder.optional(), {
+      about:
+        'File with headers that the receiver asks for, `Name: value` on each line; only this user may read it (mode 600).',
+      path: true,
+    }),
+  }),
   log: z.strictObject({
     level: setting(z.enum(logLevels), { about: 'The least important lines that are written.', fallback: 'info' }),
     format: setting(z.enum(['json', 'pretty']), {
       about: 'How lines are written: `json`, one object a line for machines, or `pretty`, for people.',
       fallback: 'json',
+    }),
+    access: setting(z.enum(['off', 'on']), {
+      about: 'Whether each call to a function is written down, as JSON lines in `access.log` of the node.',
+      fallback: 'off',
     }),
   }),
 });

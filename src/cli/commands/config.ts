@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { configKeys } from '../../config/keys.ts';
-import { configReference } from '../../config/reference.ts';
+import { configReference, fallbackText } from '../../config/reference.ts';
 import type { RawValue } from '../../config/schema.ts';
 import { textTable } from '../../std/text-table.ts';
 import { addConfigOptions, configOf } from '../config-options.ts';
@@ -33,11 +33,25 @@ export const define = (command: Command): void => {
     .action((_, print: Command) => printConfig(print));
   addGlobals(print, 'config', 'data', 'json');
   addConfigOptions(print);
-  command
+  const reference = command
     .command('reference')
     .summary('list every setting')
     .description('Prints the reference of all settings, as Markdown.')
-    .action(() => console.log(configReference().trimEnd()));
+    .action((_, reference: Command) => printReference(reference));
+  addGlobals(reference, 'json');
+};
+
+const printReference = (command: Command): void => {
+  if (!globalsOf(command).json) return console.log(configReference().trimEnd());
+  const settings = configKeys.map((key) => ({
+    key: key.key,
+    flag: key.flag,
+    env: key.env,
+    kind: key.kind,
+    about: key.about,
+    default: fallbackText(key).replaceAll('`', ''),
+  }));
+  console.log(JSON.stringify(settings));
 };
 
 const printConfig = (command: Command): void => {

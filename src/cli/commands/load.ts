@@ -1,4 +1,4 @@
-import { InvalidArgumentError, type Command } from 'commander';
+import { InvalidArgumentError, Option, type Command } from 'commander';
 import { loadDefaults } from '../../loadtest/load-options.ts';
 import { loadReport, progressLine } from '../../loadtest/report.ts';
 import { runLoad } from '../../loadtest/run-load.ts';
@@ -18,6 +18,7 @@ type LoadFlags = {
   readonly rate: number | 'max';
   readonly duration: number;
   readonly method?: string;
+  readonly body?: Buffer;
   readonly data?: Buffer;
   readonly header?: readonly Header[];
   readonly connections?: number;
@@ -39,8 +40,8 @@ Examples:
   skein load http://127.0.0.1:8080/function/echo --rate 300 --duration 20s
   skein load 'http://127.0.0.1:8080/function/burn?sleep=50' --rate 700 --duration 1m --json
   skein load URL --rate 0.5 --duration 1h --fail-below 0.999 && echo good
-  skein load http://127.0.0.1:8080/function/figlet --data Hello --rate max --duration 10s
-  skein load URL --rate 50 --duration 10s --data @photo.jpg --header 'Content-Type: image/jpeg'`;
+  skein load http://127.0.0.1:8080/function/figlet --body Hello --rate max --duration 10s
+  skein load URL --rate 50 --duration 10s --body @photo.jpg --header 'Content-Type: image/jpeg'`;
 
 export const define = (command: Command): void => {
   command
@@ -48,8 +49,9 @@ export const define = (command: Command): void => {
     .argument('<url>', 'where to send them (http or https)', httpUrl)
     .requiredOption('--rate <r>', 'requests a second, may be fractional; or max', rateValue)
     .requiredOption('--duration <d>', 'how long to send: 500ms, 20s, 1m', durationValue)
-    .option('--method <method>', 'HTTP method (default: GET, or POST with --data)', methodValue)
-    .option('--data <body>', 'body of each request; @FILE reads it from a file', bodyValue)
+    .option('--method <method>', 'HTTP method (default: GET, or POST with --body)', methodValue)
+    .option('-d, --body <text>', 'body of each request; @FILE reads it from a file', bodyValue)
+    .addOption(new Option('--data <text>').argParser(bodyValue).hideHelp().conflicts('body'))
     .option('--header <name: value>', 'header of each request; may be repeated', collectHeader)
     .option(
       '--connections <n>',
@@ -72,6 +74,7 @@ const rateValue = (value: string): number | 'max' => {
 
 const load = async (target: string, flags: LoadFlags, command: Command): Promise<void> => {
   const { json, quiet } = globalsOf(command);
+  const body = flags.body ?? flags.data;
   const stop = new AbortController();
   // Once: a second Ctrl-C does not wait for answers.
   process.once('SIGINT', () => stop.abort());
@@ -84,7 +87,7 @@ const load = async (target: string, flags: LoadFlags, command: Command): Promise
       durationMs: flags.duration,
       ...(flags.timeout === undefined ? {} : { timeoutMs: flags.timeout }),
       ...(flags.method === undefined ? {} : { method: flags.method }),
-      ...(flags.data === undefined ? {} : { body: flags.data }),
+      ...(body === undefined ? {} : { body }),
       ...(flags.header === undefined ? {} : { headers: flags.header }),
       ...(flags.connections === undefined ? {} : { connections: flags.connections }),
     },

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { Override } from '../../gateway/needs.ts';
 import { textTable } from '../../std/text-table.ts';
 import { createClient } from '../client.ts';
-import { addGlobals, globalsOf } from '../globals.ts';
+import { addGlobals, globalsOf, type Globals } from '../globals.ts';
 import { collect, collectPair } from '../option-values.ts';
 import { UsageError } from '../usage-error.ts';
 
@@ -44,8 +44,7 @@ export const define = (command: Command): void => {
     .argument('<name>', 'the function')
     .argument('<id>', 'the override')
     .action(remove);
-  for (const one of [setter, remover]) addGlobals(one, 'gateway', 'data', 'passwordFile', 'quiet');
-  addGlobals(lister, 'gateway', 'data', 'passwordFile', 'json', 'quiet');
+  for (const one of [setter, lister, remover]) addGlobals(one, 'gateway', 'data', 'passwordFile', 'json', 'quiet');
 };
 
 type Namespace = { readonly namespace?: string };
@@ -71,7 +70,7 @@ const set = async (name: string, id: string, flags: SetFlags, command: Command):
     ...(limit === undefined ? {} : { limits: limit }),
   };
   await createClient(globals).setOverride(name, override, namespace);
-  if (!globals.quiet) console.log(`set override ${id} of ${name}`);
+  tell(globals, 'set', name, id);
 };
 
 const list = async (name: string, { namespace }: Namespace, command: Command): Promise<void> => {
@@ -102,5 +101,10 @@ const pairs = (map: object | undefined): string =>
 const remove = async (name: string, id: string, { namespace }: Namespace, command: Command): Promise<void> => {
   const globals = globalsOf(command);
   await createClient(globals).removeOverride(name, id, namespace);
-  if (!globals.quiet) console.log(`removed override ${id} of ${name}`);
+  tell(globals, 'removed', name, id);
+};
+
+const tell = ({ json, quiet }: Globals, done: string, name: string, id: string): void => {
+  if (json) console.log(JSON.stringify({ function: name, id, outcome: done }));
+  else if (!quiet) console.log(`${done} override ${id} of ${name}`);
 };

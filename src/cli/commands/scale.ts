@@ -5,8 +5,9 @@ import { numberValue } from '../option-values.ts';
 
 const details = `
 The node that is asked gets that many replicas, or where the function does not live there, one
-where it does. It keeps them until told otherwise; load may add more and takes those away again.
-With 0 the next call starts one. Limits: the label com.openfaas.scale.max, and the node's own.
+where it does. More than the function begins with (its minimum, or 1) stay until told otherwise;
+load may add some and takes those away again. That many or fewer leave it to the load; with 0
+the next call starts one. Limits: com.openfaas.scale.min and .max, and the node's own.
 
 Examples:
   skein scale figlet 4

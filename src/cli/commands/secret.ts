@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { z } from 'zod';
 import { createClient, query } from '../client.ts';
 import { addGlobals, globalsOf } from '../globals.ts';
+import { terminalLog } from '../terminal-log.ts';
 import { UsageError } from '../usage-error.ts';
 
 const details = `
@@ -17,8 +18,9 @@ Examples:
   skein secret list`;
 
 const valueDetails = `
-The value is the file's bytes as they are, or what is piped in: at most 128 KiB. It is never taken
-from the command line, which others on this machine can read and which the shell remembers.
+The value is the file's bytes as they are, or what is piped in: at most 128 KiB, no line end is
+taken away. --from-literal takes it from the command line, which others on this machine can read
+and which the shell remembers: it is there for scripts that were written for faas-cli, and warns.
 
 Examples:
   skein secret VERB api-key --from-file key.txt
@@ -37,6 +39,7 @@ export const define = (command: Command): void => {
     sub(verb, summary)
       .argument('<name>', 'the secret')
       .option('--from-file <file>', 'where the value is (default: what is piped in)')
+      .option('--from-literal <value>', 'the value itself; others on this machine can read it')
       .addHelpText('after', valueDetails.replaceAll('VERB', verb))
       .action((name: string, flags: ValueFlags, command: Command) => write(method, `${verb}d`, name, flags, command));
   const lister = sub('list', 'List the names of secrets').action(list);
@@ -52,7 +55,7 @@ export const define = (command: Command): void => {
 const path = '/system/secrets';
 
 type Namespace = { readonly namespace?: string };
-type ValueFlags = Namespace & { readonly fromFile?: string };
+type ValueFlags = Namespace & { readonly fromFile?: string; readonly fromLiteral?: string };
 
 const names = z.array(z.object({ name: z.string(), namespace: z.string().optional() }));
 
@@ -69,11 +72,12 @@ const write = async (
   method: string,
   done: string,
   name: string,
-  { fromFile, namespace }: ValueFlags,
+  flags: ValueFlags,
   command: Command,
 ): Promise<void> => {
   const globals = globalsOf(command);
-  const value = fromFile === undefined ? await pipedValue() : fileValue(fromFile);
+  const { namespace } = flags;
+  const value = await valueOf(flags);
   if (value.length === 0) throw new UsageError('the value is empty: a secret holds at least one byte');
   await createClient(globals).request(method, path, { name, namespace, rawValue: value.toString('base64') });
   tell(globals, done, name);
@@ -88,6 +92,14 @@ const remove = async (name: string, { namespace }: Namespace, command: Command):
 const tell = (globals: { readonly json: boolean; readonly quiet: boolean }, done: string, name: string): void => {
   if (globals.json) console.log(JSON.stringify({ name, outcome: done }));
   else if (!globals.quiet) console.log(`${done} secret ${name}`);
+};
+
+const valueOf = async ({ fromFile, fromLiteral }: ValueFlags): Promise<Buffer> => {
+  if (fromLiteral === undefined) return fromFile === undefined ? pipedValue() : fileValue(fromFile);
+  if (fromFile !== undefined) throw new UsageError('give --from-file or --from-literal, not both');
+  const why = 'the value was on the command line, which others on this machine can read and the shell remembers';
+  terminalLog.warn({}, `${why}: pipe it in, or use --from-file`);
+  return Buffer.from(fromLiteral);
 };
 
 const fileValue = (file: string): Buffer => {

@@ -24,7 +24,7 @@ const status = async (_flags: object, command: Command): Promise<void> => {
   else console.log(render(federation));
 };
 
-const render = ({ members, strategy, self, catalogue }: FederationStatus): string =>
+const render = ({ members, strategy, self, catalogue, problems = [] }: FederationStatus): string =>
   [
     textTable(
       ['NODE', 'STATE', 'IN FLIGHT', 'FUNCTIONS', 'RTT', 'HEARD', 'GATEWAY'],
@@ -33,6 +33,7 @@ const render = ({ members, strategy, self, catalogue }: FederationStatus): strin
     ),
     '',
     `seen from ${self.name}; strategy ${strategy}; ${catalogue.records} records in the catalogue`,
+    ...problems.map((problem) => `warning: ${problem}`),
   ].join('\n');
 
 const row = ({ name, state, inFlight, slots, functions, rttMs, ageMs, address }: FederationMember): string[] => [

@@ -13,6 +13,7 @@ import { addGlobals, globalsOf } from '../globals.ts';
 import { liveTable, perSecond, type Sample } from '../live-table.ts';
 import { checkPorts, LocalFederation, portsFrom, urlOf, type FederationPlan } from '../run-federation.ts';
 import { adminPasswordFile, federationKeyFile, newPassword } from '../node-files.ts';
+import { suggest } from '../option-values.ts';
 import { buildSamples, deploySamples } from '../samples.ts';
 import { endNode, nodeFolders, runsNode } from '../sweep.ts';
 import { UsageError } from '../usage-error.ts';
@@ -52,6 +53,10 @@ export const define = (command: Command): void => {
     .option('--no-samples', 'do not deploy the sample functions')
     .addHelpText('after', details)
     .action(up);
+  suggest(
+    command.options.find(({ long }) => long === '--strategy'),
+    strategyNames,
+  );
   addGlobals(command, 'data', 'quiet');
 };
 
