@@ -18,7 +18,7 @@ export default defineConfig({
           name: 'e2e',
           include: ['test/**/*.test.ts'],
           testTimeout: 240_000,
-          hookTimeout: 60_000,
+          hookTimeout: 180_000,
           fileParallelism: false,
           // Alone on the machine: these tests measure whole federations.
           sequence: { groupOrder: 1 },

@@ -26,6 +26,8 @@ export type BenchNode = {
   readonly name: string;
   readonly url: string;
   readonly slots: number;
+  /** Where its state is. */
+  readonly folder: string;
   /** The agent; its data plane and workers are below it. */
   readonly pid: () => number;
 };
@@ -94,6 +96,7 @@ const benchNode = (node: NodePlan, data: string): BenchNode => ({
   name: node.name,
   url: urlOf(node),
   slots: node.slots,
+  folder: join(data, node.name),
   pid: () => {
     const agent = readPidFile(join(data, node.name, 'agent.pid'));
     if (agent === undefined) throw new Error(`the agent of ${node.name} does not run`);

@@ -22,6 +22,16 @@ export const quantile = (values: readonly number[], share: number): number => {
 
 export const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
 
+export const meanOf = (values: readonly number[]): number => sum(values) / values.length;
+
+/** How much `y` grows with each `x`: least squares. 0 of fewer than two points. */
+export const slopeOf = (points: readonly (readonly [x: number, y: number])[]): number => {
+  if (points.length < 2) return 0;
+  const [meanX, meanY] = [meanOf(points.map(([x]) => x)), meanOf(points.map(([, y]) => y))];
+  const spread = sum(points.map(([x]) => (x - meanX) ** 2));
+  return spread === 0 ? 0 : sum(points.map(([x, y]) => (x - meanX) * (y - meanY))) / spread;
+};
+
 /** `1.23 (1.10–1.31)`. */
 export const showSpread = ({ median, min, max }: Spread, digits: number, unit = ''): string =>
   `${median.toFixed(digits)}${unit} (${min.toFixed(digits)}–${max.toFixed(digits)})`;

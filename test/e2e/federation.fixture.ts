@@ -18,6 +18,9 @@ export const temporaryFolder = (): string => realpathSync(mkdtempSync(join(tmpdi
 export const cleanEnvironment = (): NodeJS.ProcessEnv =>
   Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(SKEIN_|OPENFAAS_)/.test(name)));
 
+/** How long nodes may take to start and to find each other: programs are read and compiled, several at once. */
+const startMs = 120_000;
+
 export type FederationOptions = {
   /** Of node-1, node-2, … */
   readonly slots: readonly number[];
@@ -77,11 +80,15 @@ export class Federation {
   /** Resolves when every node sees all the others alive. */
   async whole(): Promise<void> {
     for (const node of this.nodes) {
-      await until(`${node.name} sees everyone`, async () => {
-        node.assertRuns();
-        const { members } = await node.status();
-        return members.filter(({ state }) => state === 'alive').length === this.nodes.length;
-      });
+      await until(
+        `${node.name} sees everyone`,
+        async () => {
+          node.assertRuns();
+          const { members } = await node.status();
+          return members.filter(({ state }) => state === 'alive').length === this.nodes.length;
+        },
+        startMs,
+      );
     }
   }
 
@@ -120,7 +127,7 @@ export class Federation {
 /** What of the folder runs although it should have ended; that is ended now. */
 export const gone = async (data: string): Promise<readonly string[]> => {
   // Workers that lose their agent end by themselves, in a moment.
-  await until('no process is left', () => processesOf(data).length === 0, 5_000).catch(() => undefined);
+  await until('no process is left', () => processesOf(data).length === 0, 15_000).catch(() => undefined);
   const left = processesOf(data);
   for (const { pid } of left) signal(pid, 'SIGKILL');
   return left.map(({ pid, command }) => `${pid} ${command}`);

@@ -43,7 +43,8 @@ test('an agent that is killed costs no call, and the next one adopts its data pl
   const result = await loading;
   expect(losses(result)).toEqual({});
   expect(node.planePid()).toBe(plane);
-  expect(node.replicaPids('burn')).toEqual(expect.arrayContaining([...replicas]));
+  // Some may have gone since then, because they were more than the load needs.
+  expect(node.replicaPids('burn').filter((pid) => replicas.includes(pid)).length).toBeGreaterThan(0);
 
   await federation.whole();
   await federation.deploy(bundles, 'mirror');

@@ -9,7 +9,8 @@ let federation: Federation;
 
 beforeAll(async () => {
   bundles = await Bundles.build('burn');
-  federation = await Federation.start({ slots: [2, 4] });
+  // No queue: one that starts together with its replicas is patient for seconds, and would absorb the whole load.
+  federation = await Federation.start({ slots: [2, 4], flags: ['--queue-ms', '0'] });
   await federation.deploy(bundles, 'burn');
 });
 

@@ -10,7 +10,8 @@ let federation: Federation;
 
 beforeAll(async () => {
   bundles = await Bundles.build('mirror');
-  federation = await Federation.start({ slots: [4, 4] });
+  // More than the load takes, also where the machine stands still for a moment.
+  federation = await Federation.start({ slots: [16, 16] });
   await federation.deployAs(bundles, {
     service: 'settled',
     image: 'mirror',

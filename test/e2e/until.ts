@@ -9,7 +9,8 @@ export class GiveUp extends Error {}
 export const until = async <Found>(
   what: string,
   look: () => Promise<Found | undefined | false> | Found | undefined | false,
-  limitMs = 30_000,
+  // Long: a machine that is busy takes its time, and one that fails has it.
+  limitMs = 60_000,
 ): Promise<Found> => {
   const giveUpAt = performance.now() + limitMs;
   let problem: unknown;

@@ -36,7 +36,7 @@ class Up {
         if (this.child.exitCode !== null) throw new Error(this.output);
         return this.output.includes('Try:');
       },
-      60_000,
+      120_000,
     );
   }
 }
@@ -181,7 +181,10 @@ describe('a federation that skein up starts', () => {
       const now = readPidFile(join(data, 'node-2/agent.pid'));
       return now !== undefined && now.pid !== before.pid;
     });
-    await until('the federation is whole', async () => (await skein('status', '--quiet')).code === 0);
+    await until('the federation is whole', async () => {
+      const { out } = await skein('status', '--json');
+      return (JSON.parse(out) as FederationStatus).members.filter(({ state }) => state === 'alive').length === 3;
+    });
   });
 
   test('leaves no process when it and its agents are killed and it is started again and stopped', async () => {
