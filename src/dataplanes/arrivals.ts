@@ -2,7 +2,7 @@ import type { NodeId } from '../domain/ids.ts';
 import type { Clock } from '../std/clock.ts';
 import { bodyOf, Call, keep, keptBytes } from './call.ts';
 import { clientTime, peerTime } from './deadline.ts';
-import { watchBody, type Incoming, type Outgoing, type Upgrade } from './exchange.ts';
+import { type Incoming, type Outgoing, type Upgrade } from './exchange.ts';
 import { valueOf, without } from './headers.ts';
 import { addressOf, withOrigin, withOriginOf, type IsTrusted } from './origin.ts';
 import type { Plane } from './plane.ts';
@@ -25,11 +25,8 @@ export type Arrival = {
   readonly expectsContinue: boolean;
   /** The peer that sent it, as the channel proved; undefined for a client. */
   readonly from: NodeId | undefined;
-  readonly upgrade?: Upgrade;
+  readonly upgrade: Upgrade | undefined;
 };
-
-/** How long the rest of a body is read after the answer. */
-const lingerMs = 5_000;
 
 /** Makes a call of a request and gives it to the plane. */
 export const arrive = (needs: ArrivalNeeds, arrival: Arrival): void => {
@@ -41,9 +38,8 @@ export const arrive = (needs: ArrivalNeeds, arrival: Arrival): void => {
   plane.begin(call);
   if (call.ended) return;
   if (body.kind === 'stream') {
-    linger(call);
     if (needs.maxBodyBytes > 0 || plane.records) measureBody(needs, call);
-    if (needs.maxBodyBytes > 0 && (body.length ?? 0) > needs.maxBodyBytes) return refuseBody(plane, call);
+    if (needs.maxBodyBytes > 0 && (body.length ?? 0) > needs.maxBodyBytes) return plane.refuseBody(call);
   }
   const enter = (): void => (from === undefined ? plane.enter(call) : plane.receive(call, from));
   const short = body.kind === 'stream' && body.length !== undefined && body.length <= keptBytes;
@@ -62,7 +58,8 @@ const callOf = ({ clock, isTrusted }: ArrivalNeeds, arrival: Arrival): Call => {
   const startedAt = clock.monotonic();
   const asked = from === undefined ? clientTime(valueOf(raw, 'x-timeout')) : peerTime(valueOf(raw, 'x-skein-deadline'));
   const given = valueOf(raw, 'x-call-id');
-  const headers = from === undefined ? withOrigin(request, address, isTrusted) : withOriginOf(request);
+  const startTime = from === undefined ? `${clock.now()}000000` : undefined;
+  const headers = startTime === undefined ? withOriginOf(request) : withOrigin(request, address, isTrusted, startTime);
   return new Call({
     request,
     response,
@@ -75,6 +72,7 @@ const callOf = ({ clock, isTrusted }: ArrivalNeeds, arrival: Arrival): Call => {
     // What is left of it is said anew where the call goes.
     headers: asked.kind === 'none' ? headers : without(headers, 'x-timeout'),
     startedAt,
+    startTime,
     asked,
     expectsContinue,
     upgrade,
@@ -82,30 +80,10 @@ const callOf = ({ clock, isTrusted }: ArrivalNeeds, arrival: Arrival): Call => {
   });
 };
 
-/**
- * A client that is answered before it has sent its whole body may send the rest, so that it finds its answer and keeps
- * its connection, but not for ever.
- */
-const linger = ({ request, response }: Call): void => {
-  response.once('close', () => {
-    if (request.complete || request.socket.destroyed) return;
-    setTimeout(() => request.complete || request.socket.destroy(), lingerMs).unref();
-  });
-};
-
-/** The connection ends with the answer, but first the rest of the body is read for a while: else it would cost the answer. */
-const refuseBody = (plane: Plane, call: Call): void => {
-  if (call.ended) return;
-  const { socket } = call.request;
-  socket.destroySoon = () => socket.end?.();
-  plane.refuseBody(call);
-  call.request.resume();
-};
-
 /** Counts the body; one of unknown length is cut off where the bound is passed. */
 const measureBody = ({ plane, maxBodyBytes }: ArrivalNeeds, call: Call): void => {
-  watchBody(call.request, (bytes) => {
+  call.request.watchBody((bytes) => {
     call.bytesIn += bytes;
-    if (maxBodyBytes > 0 && call.bytesIn > maxBodyBytes) refuseBody(plane, call);
+    if (maxBodyBytes > 0 && call.bytesIn > maxBodyBytes) plane.refuseBody(call);
   });
 };

@@ -5,9 +5,6 @@ import type { PlaneState } from './plane-state.ts';
 /** What a call carries to a replica of this node. Where its caller has less time than the function, the function hears of it. */
 export const replicaHeaders = (state: PlaneState, call: Call): RawHeaders => {
   const headers = [...call.headers, 'X-Call-Id', call.callId, 'X-Skein-Node', state.nodeName];
-  if (call.body.kind === 'stream' && call.body.length !== undefined) {
-    headers.push('Content-Length', String(call.body.length));
-  }
   if (call.shortened) headers.push('X-Timeout', `${remainingMs(state, call)}ms`);
   return headers;
 };
@@ -22,9 +19,10 @@ export const forwardHeaders = (state: PlaneState, call: Call): RawHeaders => {
 };
 
 /** What a replica's answer carries to the client: this node's name, and its load where the client is a peer. */
-export const answerOfReplica = (state: PlaneState, call: Call, raw: readonly (string | Buffer)[]): RawHeaders => {
+export const answerOfReplica = (state: PlaneState, call: Call, raw: readonly string[]): RawHeaders => {
   const headers = returnable(raw, false);
   headers.push('X-Call-Id', call.callId, 'X-Skein-Node', state.nodeName);
+  if (call.startTime !== undefined) headers.push('X-Start-Time', call.startTime);
   if (valueOf(raw, 'x-duration-seconds') === undefined) {
     headers.push('X-Duration-Seconds', ((state.now() - call.ranAt) / 1000).toFixed(6));
   }
@@ -37,6 +35,7 @@ export const answerOfReplica = (state: PlaneState, call: Call, raw: readonly (st
 export const answerOfPeer = (call: Call, raw: readonly string[]): RawHeaders => {
   const headers = returnable(raw, true);
   headers.push('X-Call-Id', call.callId);
+  if (call.startTime !== undefined) headers.push('X-Start-Time', call.startTime);
   return headers;
 };
 
@@ -44,7 +43,7 @@ const remainingMs = (state: PlaneState, call: Call): number => Math.max(1, Math.
 
 /** Of the body that will follow: 0 where none does, undefined where it is not known. */
 export const bodyLengthOf = (
-  raw: readonly (string | Buffer)[],
+  raw: readonly string[],
   method: string | undefined,
   status: number,
 ): number | undefined => {

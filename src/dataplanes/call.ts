@@ -42,6 +42,8 @@ export class Call {
   headers: RawHeaders;
   /** Milliseconds, monotonic. */
   readonly startedAt: number;
+  /** When a client's call came, in nanoseconds since the epoch, as function and client are told; undefined where a peer sent it. */
+  readonly startTime: string | undefined;
   /** What the caller says of the time it has. */
   readonly asked: AskedTime;
   /** The client waits for leave to send its body. */
@@ -90,6 +92,7 @@ export class Call {
       | 'hops'
       | 'headers'
       | 'startedAt'
+      | 'startTime'
       | 'asked'
       | 'expectsContinue'
       | 'upgrade'
@@ -106,6 +109,7 @@ export class Call {
     this.hops = facts.hops;
     this.headers = facts.headers;
     this.startedAt = facts.startedAt;
+    this.startTime = facts.startTime;
     this.asked = facts.asked;
     this.expectsContinue = facts.expectsContinue;
     this.upgrade = facts.upgrade;
@@ -136,7 +140,7 @@ export const bodyOf = ({ rawHeaders }: Incoming): Body => {
  * Reads a short body whole, so that the call may be tried at more than one place. `done(undefined)` when the client
  * left before it was sent.
  */
-export const keep = (request: Incoming, done: (bytes: Buffer | undefined) => void): void => {
+export const keep = (request: Pick<Incoming, 'on' | 'once'>, done: (bytes: Buffer | undefined) => void): void => {
   const chunks: Buffer[] = [];
   let settled = false;
   const settle = (bytes: Buffer | undefined): void => {

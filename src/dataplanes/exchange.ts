@@ -1,40 +1,27 @@
-import { Readable, type Duplex } from 'node:stream';
+import type { Duplex } from 'node:stream';
 
-/**
- * A request as it comes in, as far as a plane uses it. `node:http`'s `IncomingMessage` is one; so is whatever another
- * listener makes, as long as it behaves the same.
- */
+/** A request as it comes in, as far as a plane uses it. */
 export interface Incoming {
-  readonly method?: string | undefined;
+  readonly method: string;
   /** The request target, as it stands in the request line. */
-  readonly url?: string | undefined;
+  readonly url: string;
   /** Name, value, name, value …, as they came. */
   readonly rawHeaders: readonly string[];
   /** The body was read to its end. */
   readonly complete: boolean;
   /** Of the connection that it came on. */
-  readonly socket: IncomingSocket;
+  readonly socket: { readonly remoteAddress?: string | undefined };
   /** The first listener makes the body flow. */
   on(event: 'data', listener: (chunk: Buffer) => void): unknown;
   /** `close` comes last and always, also where `end` never did because the sender left. */
   once(event: 'end' | 'close', listener: () => void): unknown;
   pause(): unknown;
   resume(): unknown;
-  /** Only where it is no stream of Node's: tells of the length of each part of the body when it comes from the wire. */
-  watchBody?(listener: (bytes: number) => void): void;
+  /** Tells of the length of each part of the body when it comes, before anyone reads it. */
+  watchBody(listener: (bytes: number) => void): void;
 }
 
-export interface IncomingSocket {
-  readonly remoteAddress?: string | undefined;
-  readonly destroyed: boolean;
-  destroy(): unknown;
-  /** Sends what is written, and the end; still reads. */
-  end?(): unknown;
-  /** Called where the connection ends with an answer. */
-  destroySoon?(): void;
-}
-
-/** The answer to an `Incoming`, as far as a plane uses it. `node:http`'s `ServerResponse` is one. */
+/** The answer to an `Incoming`, as far as a plane uses it. `node:http`'s `ServerResponse` is one, too. */
 export interface Outgoing {
   readonly headersSent: boolean;
   /** As written by `writeHead`. */
@@ -61,43 +48,4 @@ export type Upgrade = {
   readonly protocol: string;
   /** Answers 101 with `headers` and gives the connection away, with what came on it behind the head. */
   accept(headers: string[]): Duplex;
-};
-
-/**
- * The body for those that read from streams. Nothing of it is taken before they do. Whoever destroys the stream wants no
- * more of it: what still comes is dropped, and the connection stays.
- */
-export const bodyStream = (incoming: Incoming): Readable => {
-  let begun = false;
-  const begin = (): void => {
-    begun = true;
-    incoming.on('data', (chunk) => {
-      if (!stream.destroyed && !stream.push(chunk)) incoming.pause();
-    });
-    incoming.once('end', () => stream.push(null));
-    incoming.once('close', () => {
-      if (!incoming.complete) stream.destroy();
-    });
-  };
-  const stream = new Readable({
-    read: () => {
-      if (!begun) begin();
-      incoming.resume();
-    },
-    destroy: (error, done) => {
-      if (begun) incoming.resume();
-      done(error);
-    },
-  });
-  return stream;
-};
-
-/** Tells `listener` the length of each part of the body when it comes, before anyone reads it. */
-export const watchBody = (incoming: Incoming, listener: (bytes: number) => void): void => {
-  if (!(incoming instanceof Readable)) return incoming.watchBody?.(listener);
-  const push = incoming.push.bind(incoming);
-  incoming.push = (chunk: Buffer | null, encoding) => {
-    if (chunk !== null) listener(chunk.length);
-    return push(chunk, encoding);
-  };
 };

@@ -1,4 +1,4 @@
-/** Headers as pairs in one flat list: the form in which Node reads and writes them, so that nothing is copied twice. */
+/** Headers as pairs in one flat list: the form in which they are read and written, so that nothing is copied twice. */
 export type RawHeaders = string[];
 
 /** Of one connection only (RFC 9110, 7.6.1), and those that the next hop writes itself. */
@@ -42,23 +42,23 @@ export const forwardable = (raw: readonly string[]): RawHeaders => {
 };
 
 /** What of an answer travels back to the client. */
-export const returnable = (raw: readonly (string | Buffer)[], keepOwn: boolean): RawHeaders => {
+export const returnable = (raw: readonly string[], keepOwn: boolean): RawHeaders => {
   const kept: RawHeaders = [];
   const named = connectionOptions(raw);
   for (let index = 0; index + 1 < raw.length; index += 2) {
-    const name = text(raw[index]);
+    const name = raw[index] as string;
     const lower = name.toLowerCase();
     if (ofOneHop.has(lower) || named?.includes(lower) || lower === 'x-call-id' || lower === 'x-start-time') continue;
     if (lower.startsWith(own) && !(keepOwn && lower !== 'x-skein-load')) continue;
-    kept.push(name, text(raw[index + 1]));
+    kept.push(name, raw[index + 1] as string);
   }
   return kept;
 };
 
-export const valueOf = (raw: readonly (string | Buffer)[], wanted: string): string | undefined => {
+export const valueOf = (raw: readonly string[], wanted: string): string | undefined => {
   for (let index = 0; index + 1 < raw.length; index += 2) {
-    const name = text(raw[index]);
-    if (name.length === wanted.length && name.toLowerCase() === wanted) return text(raw[index + 1]);
+    const name = raw[index] as string;
+    if (name.length === wanted.length && name.toLowerCase() === wanted) return raw[index + 1];
   }
   return undefined;
 };
@@ -71,33 +71,13 @@ export const allValuesOf = (raw: readonly string[], wanted: string): readonly st
 export const without = (raw: RawHeaders, unwanted: string): RawHeaders =>
   raw.filter((_, index) => raw[index - (index % 2)]?.toLowerCase() !== unwanted);
 
-/** More than one `Host` is no valid request (RFC 9112, 3.2): who reads the first and who reads the last disagree. */
-export const namesOneHost = (raw: readonly string[]): boolean => {
-  let hosts = 0;
-  for (let index = 0; index < raw.length; index += 2) {
-    const name = raw[index] as string;
-    if (name.length === 4 && name.toLowerCase() === 'host') hosts += 1;
-  }
-  return hosts <= 1;
-};
-
-/** As they stand in a head. They have been read from one, so that they hold no line breaks. */
-export const rawLines = (headers: RawHeaders): string => {
-  let lines = '';
-  for (let index = 0; index + 1 < headers.length; index += 2) lines += `${headers[index]}: ${headers[index + 1]}\r\n`;
-  return lines;
-};
-
-const text = (part: string | Buffer | undefined): string =>
-  typeof part === 'string' ? part : (part?.toString('latin1') ?? '');
-
 /** Headers that `Connection` names belong to that connection as well; it may come more than once. */
-const connectionOptions = (raw: readonly (string | Buffer)[]): readonly string[] | undefined => {
+const connectionOptions = (raw: readonly string[]): readonly string[] | undefined => {
   let named: string[] | undefined;
   for (let index = 0; index + 1 < raw.length; index += 2) {
-    const name = text(raw[index]);
+    const name = raw[index] as string;
     if (name.length !== connection.length || name.toLowerCase() !== connection) continue;
-    const value = text(raw[index + 1]);
+    const value = raw[index + 1] as string;
     if (value === 'keep-alive' || value === 'close') continue;
     named = [...(named ?? []), ...value.split(',').map((option) => option.trim().toLowerCase())];
   }

@@ -1,16 +1,17 @@
-import { createServer as createHttpServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { createServer as createHttpsServer } from 'node:https';
-import { TLSSocket } from 'node:tls';
+import { createServer as createSocketServer, type Server as SocketServer } from 'node:net';
+import { createServer as createTlsServer, TLSSocket } from 'node:tls';
 import type { NodeId } from '../domain/ids.ts';
 import { arrive, type ArrivalNeeds } from './arrivals.ts';
 import type { ChannelCredentials } from './certificate.ts';
-import type { Upgrade } from './exchange.ts';
-import { namesOneHost } from './headers.ts';
+import type { Outgoing, Upgrade } from './exchange.ts';
+import { valueOf } from './headers.ts';
+import type { Http1Incoming } from './http1/incoming.ts';
+import { Http1Server } from './http1/server.ts';
 import { channelKey, channelOptions } from './peer-channel.ts';
 import type { Plane } from './plane.ts';
 import { refuse, type Refusal } from './refusals.ts';
 import { parseTarget } from './target.ts';
-import { mayUpgrade, onUpgrade } from './upgrade-requests.ts';
+import { upgradeOf } from './upgrade-requests.ts';
 import type { Upstream } from './upstream.ts';
 
 export type ListenerNeeds = ArrivalNeeds & {
@@ -22,49 +23,30 @@ export type ListenerNeeds = ArrivalNeeds & {
 /** How long a stranger may hold a connection to the peer listener without asking for anything. */
 const strangerMs = 5_000;
 
-/** Connections at one listener; more are closed at once. */
-const maxConnections = 20_000;
+/** A slow body ends with its call's own time. */
+const limits = {
+  maxHeaders: 256,
+  maxConnections: 20_000,
+  headTimeoutMs: 60_000,
+  idleTimeoutMs: 75_000,
+  lingerMs: 5_000,
+  stallMs: 60_000,
+} as const;
 
-const settings = ({ maxHeaderBytes }: ListenerNeeds) =>
-  ({
-    maxHeaderSize: maxHeaderBytes,
-    // Slow heads end after a minute; a slow body ends with its call's own time.
-    headersTimeout: 60_000,
-    requestTimeout: 0,
-    keepAliveTimeout: 75_000,
-    noDelay: true,
-    shouldUpgradeCallback: mayUpgrade,
-  }) as const;
-
-type Handle = (
-  request: IncomingMessage,
-  response: ServerResponse,
-  more: { readonly expectsContinue: boolean; readonly upgrade?: Upgrade },
-) => void;
+type Handle = (request: Http1Incoming, response: Outgoing, upgrade: Upgrade | undefined) => void;
 
 /** For clients. `X-Skein-*` from them means nothing and does not travel; who claims to be a node is refused. */
-export const publicListener = (needs: ListenerNeeds): Server => {
-  const handle: Handle = (request, response, more) => {
-    const url = request.url ?? '/';
-    if (!namesOneHost(request.rawHeaders)) {
-      response.writeHead(400, { 'content-type': 'text/plain; charset=utf-8', connection: 'close' });
-      return void response.end('A request names one host.\n');
-    }
-    if (request.headers['dfaas-node-id'] !== undefined) {
+export const publicListener = (needs: ListenerNeeds): Http1Server =>
+  serve(createSocketServer(), needs, (request, response, upgrade) => {
+    if (valueOf(request.rawHeaders, 'dfaas-node-id') !== undefined) {
       refuse(response, notAPeer(needs, request));
       return;
     }
-    const target = parseTarget(url);
-    if (target !== undefined) return arrive(needs, { request, response, target, from: undefined, ...more });
-    if (isHealth(url)) return health(needs.plane, request, response);
-    if (more.expectsContinue) response.writeContinue();
-    needs.upstream.pass(request, response, []);
-  };
-  return serve(createHttpServer(settings(needs)), handle);
-};
+    pass(needs, request, response, upgrade, undefined);
+  });
 
 /** For peers: who they are is proven by the channel, and only those that the plan names are heard. */
-export const peerListener = (needs: ListenerNeeds, credentials: ChannelCredentials): Server => {
+export const peerListener = (needs: ListenerNeeds, credentials: ChannelCredentials): Http1Server => {
   const keys = new WeakMap<TLSSocket, string>();
   const senderOn = (socket: TLSSocket): NodeId | undefined => {
     let key = keys.get(socket);
@@ -74,67 +56,71 @@ export const peerListener = (needs: ListenerNeeds, credentials: ChannelCredentia
     }
     return key === '' ? undefined : needs.plane.peerByKey(key)?.id;
   };
-  const handle: Handle = (request, response, more) => {
-    const from = request.socket instanceof TLSSocket ? senderOn(request.socket) : undefined;
-    // A stranger may not hold a connection that members need.
-    if (from === undefined) {
-      refuse(response, { ...notAPeer(needs, request), closes: true });
-      return;
-    }
-    const url = request.url ?? '/';
-    const target = parseTarget(url);
-    if (target !== undefined) return arrive(needs, { request, response, target, from, ...more });
-    if (isHealth(url)) return health(needs.plane, request, response);
-    if (more.expectsContinue) response.writeContinue();
-    needs.upstream.pass(request, response, ['X-Skein-Peer', from]);
-  };
-  const options = {
-    ...settings(needs),
+  const sockets = createTlsServer({
     ...channelOptions(credentials),
     requestCert: true,
     handshakeTimeout: strangerMs,
-  };
-  const server = createHttpsServer(options);
-  server.on('secureConnection', (socket: TLSSocket) => {
+    ALPNProtocols: ['http/1.1'],
+  });
+  sockets.on('tlsClientError', (_error, socket) => socket.destroy());
+  sockets.on('secureConnection', (socket: TLSSocket) => {
     if (senderOn(socket) !== undefined) return;
     // It may be a member that the plan will name in a moment.
     const timer = setTimeout(() => senderOn(socket) ?? socket.destroy(), strangerMs);
     socket.once('close', () => clearTimeout(timer));
   });
-  return serve(server, handle);
+  return serve(sockets, needs, (request, response, upgrade) => {
+    const from = request.socket instanceof TLSSocket ? senderOn(request.socket) : undefined;
+    if (from !== undefined) return pass(needs, request, response, upgrade, from);
+    // A stranger may not hold a connection that members need.
+    // As `first-word.ts` says: a peer with HAProxy may try elsewhere by the status alone.
+    const status = valueOf(request.rawHeaders, 'x-skein-refuse') === '425' ? 425 : 403;
+    refuse(response, { ...notAPeer(needs, request), status, closes: true });
+  });
 };
 
-const plain = { expectsContinue: false } as const;
-const expecting = { expectsContinue: true } as const;
+const serve = (sockets: SocketServer, needs: ListenerNeeds, handle: Handle): Http1Server =>
+  new Http1Server(sockets, { ...limits, maxHeadBytes: needs.maxHeaderBytes }, needs.clock, (request, response) =>
+    handle(request, response, upgradeOf(request.head, response)),
+  );
 
-const serve = (server: Server, handle: Handle): Server => {
-  server.on('request', (request, response) => handle(request, response, plain));
-  server.on('checkContinue', (request, response) => handle(request, response, expecting));
-  onUpgrade(server, (request, response, upgrade) => handle(request, response, { ...plain, upgrade }));
-  server.maxConnections = maxConnections;
-  return server;
+/** To a function, to this node's own health, or to the agent. `from`: the peer that sends it; undefined for a client. */
+const pass = (
+  needs: ListenerNeeds,
+  request: Http1Incoming,
+  response: Outgoing,
+  upgrade: Upgrade | undefined,
+  from: NodeId | undefined,
+): void => {
+  const target = parseTarget(request.url);
+  if (target !== undefined) {
+    const { expectsContinue } = request.head;
+    return arrive(needs, { request, response, target, from, expectsContinue, upgrade });
+  }
+  if (isHealth(request.url)) return health(needs.plane, request, response);
+  response.writeContinue();
+  needs.upstream.pass(request, response, from === undefined ? [] : ['X-Skein-Peer', from]);
 };
 
 const isHealth = (url: string): boolean => url === '/healthz' || url.startsWith('/healthz?');
 
 /** Of this node as a place that answers calls, so that it says `yes` also while no agent runs. */
-const health = (plane: Plane, request: IncomingMessage, response: ServerResponse): void => {
+const health = (plane: Plane, request: Http1Incoming, response: Outgoing): void => {
   if (request.method !== 'GET' && request.method !== 'HEAD') {
-    response.writeHead(405, { allow: 'GET, HEAD' }).end();
+    response.writeHead(405, ['Allow', 'GET, HEAD']);
+    response.end();
     return;
   }
   const ready = plane.plan !== undefined && !plane.plan.draining;
-  response.writeHead(ready ? 200 : 503, { 'content-length': '0' }).end();
+  response.writeHead(ready ? 200 : 503, ['Content-Length', '0']);
+  response.end();
 };
 
-const notAPeer = ({ plane }: ListenerNeeds, request: IncomingMessage): Refusal => {
-  const callId = request.headers['x-call-id'];
-  return {
-    status: 403,
-    reason: 'not-a-peer',
-    subject: '',
-    node: plane.plan?.node.name ?? '',
-    callId: typeof callId === 'string' ? callId : undefined,
-    load: undefined,
-  };
-};
+const notAPeer = ({ plane }: ListenerNeeds, request: Http1Incoming): Refusal => ({
+  status: 403,
+  reason: 'not-a-peer',
+  subject: '',
+  node: plane.plan?.node.name ?? '',
+  callId: valueOf(request.rawHeaders, 'x-call-id'),
+  load: undefined,
+});

@@ -13,11 +13,10 @@ const text = (values: readonly string[]): string => values.join(', ');
  * The headers of a client's request that travel on, with those about where it comes from. A client's own words about
  * that are replaced; those of a proxy that is trusted are kept, and its address is appended.
  */
-export const withOrigin = (request: Incoming, from: string, isTrusted: IsTrusted): RawHeaders => {
+export const withOrigin = (request: Incoming, from: string, isTrusted: IsTrusted, startTime: string): RawHeaders => {
   const raw = request.rawHeaders;
   const headers = forwardable(raw);
   const host = valueOf(raw, 'host') ?? '';
-  const startTime = `${BigInt(Date.now()) * 1_000_000n}`;
   if (!isTrusted(from)) {
     headers.push('X-Forwarded-For', from, 'X-Forwarded-Host', host, 'X-Forwarded-Proto', 'http');
   } else {

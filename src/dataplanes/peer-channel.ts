@@ -6,6 +6,7 @@ import { SkeinError } from '../domain/errors.ts';
 import type { NodeId } from '../domain/ids.ts';
 import type { PeerPlan } from '../routing/plan.ts';
 import { publicKeyOf, type ChannelCredentials } from './certificate.ts';
+import type { Dial } from './http1/dial.ts';
 
 export type PeerEndpoint = {
   readonly host: string;
@@ -23,6 +24,22 @@ export const channelKey = (socket: TLSSocket): string | undefined => {
 /** What both sides insist on. Nobody signs certificates here: the key inside is compared with the one that is known. */
 export const channelOptions = (credentials: ChannelCredentials) =>
   ({ ...credentials, minVersion: 'TLSv1.3', rejectUnauthorized: false }) as const;
+
+const unavailable = (message: string): Error => new SkeinError('unavailable', message);
+
+/** To a peer, which proves the expected key before the connection stands. */
+export const dialPeer =
+  ({ host, port, publicKey }: PeerEndpoint, credentials: ChannelCredentials): Dial =>
+  (settle) => {
+    const socket = connect({ host, port, ...channelOptions(credentials) });
+    socket.setNoDelay(true);
+    socket.once('error', settle);
+    socket.once('secureConnect', () => {
+      const expected = channelKey(socket) === publicKey;
+      settle(expected ? undefined : unavailable(`the node at ${host}:${port} is not the expected one`));
+    });
+    return socket;
+  };
 
 export type PeerAgentOptions = {
   /** For connecting and proving, milliseconds. */
@@ -63,29 +80,21 @@ export class PeerAgent extends HttpsAgent {
     _options: ClientRequestArgs,
     callback?: (error: Error | null, stream: Duplex) => void,
   ): Duplex | null | undefined {
-    const { host, port, publicKey } = this.#endpoint;
-    const socket = connect({ host, port, ...channelOptions(this.#credentials) });
-    const unavailable = (message: string): Error => new SkeinError('unavailable', message);
+    const { host, port } = this.#endpoint;
     let settled = false;
-    const settle = (error: Error | null): void => {
+    const settle = (error: Error | undefined): void => {
       if (settled) return;
       settled = true;
       clearTimeout(timer);
-      if (error !== null) socket.destroy();
-      callback?.(error, socket);
+      if (error !== undefined) socket.destroy();
+      callback?.(error ?? null, socket);
     };
+    const socket = dialPeer(this.#endpoint, this.#credentials)(settle);
     const timer = setTimeout(
       () => settle(unavailable(`the peer at ${host}:${port} did not answer in ${this.#connectTimeoutMs} ms`)),
       this.#connectTimeoutMs,
     );
-    socket.setNoDelay(true);
-    socket.once('error', (error) => settle(error));
     socket.once('close', () => settle(unavailable(`the peer at ${host}:${port} closed the connection`)));
-    socket.once('secureConnect', () => {
-      settle(
-        channelKey(socket) === publicKey ? null : unavailable(`the node at ${host}:${port} is not the expected one`),
-      );
-    });
     return undefined;
   }
 }

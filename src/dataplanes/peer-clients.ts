@@ -1,14 +1,14 @@
-import { request as httpsRequest } from 'node:https';
-import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { NodeId } from '../domain/ids.ts';
 import type { PeerPlan } from '../routing/plan.ts';
-import type { ChannelCredentials } from './certificate.ts';
-import { PeerAgents } from './peer-channel.ts';
-import { PeerPulse } from './peer-pulse.ts';
+import type { Clock } from '../std/clock.ts';
 import type { Call } from './call.ts';
-import { bodyStream } from './exchange.ts';
+import type { ChannelCredentials } from './certificate.ts';
 import type { RawHeaders } from './headers.ts';
+import type { ClientBody, ClientExchange } from './http1/client-exchange.ts';
+import { Http1Client } from './http1/client.ts';
+import { dialPeer } from './peer-channel.ts';
+import { PeerPulse } from './peer-pulse.ts';
 
 export type PeerEvents = {
   /** The peer took the call: it runs there now. */
@@ -29,8 +29,12 @@ export type PeerFailure =
   /** It had taken the call and broke off. */
   | 'broken';
 
-/** What is said where nobody listens any more: calls that still run there end by themselves. */
-const nobodyListens: ReadonlySet<string | undefined> = new Set(['ECONNREFUSED', 'ECONNRESET']);
+export type PeerClientsNeeds = {
+  readonly credentials: ChannelCredentials;
+  /** How long a peer may take to say that it took a call, and to prove who it is, milliseconds. */
+  readonly ackMs: number;
+  readonly clock: Clock;
+};
 
 /** A peer that has its hands full may be slow to answer. */
 const pulseMs = 2_000;
@@ -38,8 +42,15 @@ const pulseMs = 2_000;
 /** Opened to each peer before there are calls. */
 const warmConnections = 8;
 
-/** More than any peer has slots; beyond, requests wait for a connection. */
-const maxConnections = 4096;
+const limits = {
+  maxHeadBytes: 64 * 1024,
+  maxHeaders: 1_000,
+  // More than any peer has slots; beyond, requests wait for a connection.
+  maxConnections: 4_096,
+  maxWaiting: 65_536,
+  // Less than a peer waits for the first head on a connection.
+  idleTimeoutMs: 50_000,
+} as const;
 
 /**
  * Calls on their way to peers. A peer says that it took a call with an interim answer (102, or 100 where the body is
@@ -48,97 +59,33 @@ const maxConnections = 4096;
  * by its pulse (`peer-pulse.ts`).
  */
 export class PeerClients {
-  readonly #ackMs: number;
-  readonly #agents: PeerAgents;
+  readonly #needs: PeerClientsNeeds;
+  readonly #clients = new Map<NodeId, { readonly client: Http1Client; readonly endpoint: string }>();
   readonly #pulse = new PeerPulse({ ask: (peer) => this.#isThere(peer) });
 
-  constructor(credentials: ChannelCredentials, ackMs: number) {
-    this.#agents = new PeerAgents(credentials, { connectTimeoutMs: ackMs, maxSockets: maxConnections });
-    this.#ackMs = ackMs;
+  constructor(needs: PeerClientsNeeds) {
+    this.#needs = needs;
   }
 
   send(peer: PeerPlan, call: Call, headers: RawHeaders, events: PeerEvents): void {
-    const { body } = call;
-    const lines = [...headers];
-    if (body.kind === 'kept') lines.push('Content-Length', String(body.bytes.length));
-    if (body.kind === 'stream') {
-      lines.push(
-        ...(body.length === undefined ? ['Transfer-Encoding', 'chunked'] : ['Content-Length', `${body.length}`]),
-      );
-      lines.push('Expect', '100-continue');
-    }
-    if (call.upgrade !== undefined) lines.push('Connection', 'Upgrade', 'Upgrade', call.upgrade.protocol);
-    const request = httpsRequest({
-      agent: this.#agents.of(peer),
-      method: call.request.method,
-      path: call.request.url,
-      headers: lines,
-      setDefaultHeaders: false,
-    });
-    this.#follow(peer, request, call, events);
-    if (body.kind === 'kept') request.end(body.bytes);
-    else if (body.kind === 'none') request.end();
-    else request.flushHeaders();
-  }
-
-  /**
-   * Opens connections to a peer that is new, so that the first calls find them: proving who one is takes longer than
-   * many a function.
-   */
-  warm(peer: PeerPlan): void {
-    if (this.#agents.has(peer.id)) return;
-    const agent = this.#agents.of(peer);
-    for (let opened = 0; opened < Math.min(warmConnections, peer.slots); opened += 1) {
-      const request = httpsRequest({ agent, path: '/healthz', timeout: 2 * this.#ackMs });
-      // A peer that is not there yet is found out by the first call.
-      request.on('error', () => undefined);
-      request.on('timeout', () => request.destroy());
-      request.on('response', (response) => response.resume());
-      request.end();
-    }
-  }
-
-  /** Closes what leads to peers that left. */
-  retain(ids: ReadonlySet<NodeId>): void {
-    this.#agents.retain(ids);
-  }
-
-  /** Ends every connection, also those in use. */
-  close(): void {
-    this.#agents.destroy();
-  }
-
-  /** False when it says nothing at all. */
-  #isThere(peer: PeerPlan): Promise<boolean> {
-    return new Promise((resolve) => {
-      const request = httpsRequest({ agent: this.#agents.of(peer), path: '/healthz' });
-      const late = setTimeout(() => request.destroy(new Error('the peer is silent')), Math.max(pulseMs, this.#ackMs));
-      request.on('error', ({ code }: NodeJS.ErrnoException) => {
-        clearTimeout(late);
-        resolve(nobodyListens.has(code));
-      });
-      request.on('response', (response) => {
-        clearTimeout(late);
-        response.resume();
-        resolve(true);
-      });
-      request.end();
-    });
-  }
-
-  #follow(peer: PeerPlan, request: ClientRequest, call: Call, events: PeerEvents): void {
+    const { ackMs } = this.#needs;
     let taken = false;
+    let answering = false;
     let settled = false;
     let timer: NodeJS.Timeout | undefined;
-    let bodySent = false;
+    let bodySent = call.body.kind === 'kept';
     let unwatch = (): void => undefined;
 
+    /** Nothing is waited for any more. */
+    const heard = (): void => {
+      clearTimeout(timer);
+      unwatch();
+    };
     const fail = (failure: PeerFailure): void => {
       if (settled) return;
       settled = true;
-      clearTimeout(timer);
-      unwatch();
-      request.destroy();
+      heard();
+      exchange.cancel(new Error(failure));
       events.fail(failure);
     };
     const accept = (): void => {
@@ -149,63 +96,124 @@ export class PeerClients {
       unwatch = this.#pulse.watch(peer, () => fail('silent'));
       events.accepted();
     };
+    const exchange: ClientExchange = this.#client(peer).request(
+      {
+        method: call.request.method,
+        target: call.request.url,
+        headers,
+        body: bodyOf(call),
+        upgrade: call.upgrade?.protocol,
+      },
+      {
+        // The client's own bound covers the time until there is a connection.
+        sent: () => {
+          timer = setTimeout(() => fail(bodySent ? 'silent' : 'not-taken'), ackMs);
+        },
+        interim: (status) => {
+          // 103 is the word of a peer with HAProxy, which cannot say 102.
+          if (status === 102 || status === 103 || status === 100) accept();
+          if (status !== 100 || bodySent || settled || call.body.kind !== 'stream') return;
+          bodySent = true;
+          call.begin();
+          exchange.send(call.request);
+        },
+        head: (status, raw) => {
+          heard();
+          answering = true;
+          events.head(status, raw);
+        },
+        data: (chunk, resume) => events.data(chunk, resume),
+        end: () => {
+          settled = true;
+          events.end();
+        },
+        // Without a long body's first byte nothing runs there, even where the call was taken.
+        fail: () => fail(answering || (taken && (bodySent || call.body.kind !== 'stream')) ? 'broken' : 'not-taken'),
+        upgraded: (raw, connection) => {
+          heard();
+          settled = true;
+          events.upgraded(raw, connection);
+        },
+      },
+    );
     call.cancel = () => fail('broken');
-    // The channel's own timeout covers the time until there is a socket.
-    request.once('socket', () => {
-      bodySent = call.body.kind === 'kept';
-      timer = setTimeout(() => fail(bodySent ? 'silent' : 'not-taken'), this.#ackMs);
-    });
-    request.on('information', ({ statusCode }) => {
-      if (statusCode === 102) accept();
-    });
-    request.once('continue', () => {
-      accept();
-      bodySent = true;
-      call.begin();
-      bodyStream(call.request).pipe(request);
-    });
-    // Without a long body's first byte nothing runs there, even where the call was taken.
-    request.once('error', () => fail(taken && (bodySent || call.body.kind !== 'stream') ? 'broken' : 'not-taken'));
-    if (call.upgrade !== undefined) {
-      request.once('upgrade', (response, socket: Duplex, head: Buffer) => {
-        clearTimeout(timer);
-        unwatch();
-        settled = true;
-        if (head.length > 0) socket.unshift(head);
-        events.upgraded(response.rawHeaders, socket);
-      });
-    }
-    request.once('response', (response) => {
-      clearTimeout(timer);
-      unwatch();
-      taken = true;
-      this.#receive(response, events, fail, () => {
-        settled = true;
-      });
-      if (call.body.kind === 'stream' && !bodySent) {
-        // Refused before the body: the connection cannot be used again, because its request was never finished.
-        response.once('end', () => request.destroy());
-      }
-    });
   }
 
-  #receive(
-    response: IncomingMessage,
-    events: PeerEvents,
-    fail: (failure: PeerFailure) => void,
-    settle: () => void,
-  ): void {
-    response.on('data', (chunk: Buffer) => {
-      if (!events.data(chunk, () => response.resume())) response.pause();
+  /**
+   * Opens connections to a peer that is new, so that the first calls find them: proving who one is takes longer than
+   * many a function. One that is not there yet is found out by the first call.
+   */
+  warm(peer: PeerPlan): void {
+    if (!this.#clients.has(peer.id)) this.#client(peer).warm(Math.min(warmConnections, peer.slots));
+  }
+
+  /** Closes what leads to peers that left; requests under way keep their connections until they end. */
+  retain(ids: ReadonlySet<NodeId>): void {
+    for (const [id, { client }] of this.#clients) {
+      if (ids.has(id)) continue;
+      this.#clients.delete(id);
+      client.retire();
+    }
+  }
+
+  /** Ends every connection, also those in use. */
+  close(): void {
+    for (const { client } of this.#clients.values()) client.destroy();
+    this.#clients.clear();
+  }
+
+  /** A new one when a peer is found somewhere else or with another key. */
+  #client(peer: PeerPlan): Http1Client {
+    const { host, port } = peer.address;
+    const endpoint = `${host} ${port} ${peer.publicKey}`;
+    const known = this.#clients.get(peer.id);
+    if (known?.endpoint === endpoint) return known.client;
+    known?.client.retire();
+    const { credentials, ackMs, clock } = this.#needs;
+    const dial = dialPeer({ host, port, publicKey: peer.publicKey }, credentials);
+    const client = new Http1Client(dial, { ...limits, connectTimeoutMs: ackMs }, clock);
+    this.#clients.set(peer.id, { client, endpoint });
+    return client;
+  }
+
+  /** False when it says nothing at all. Where nobody listens any more, calls that still run there end by themselves. */
+  #isThere(peer: PeerPlan): Promise<boolean> {
+    return new Promise((resolve) => {
+      let late = false;
+      const timer = setTimeout(
+        () => {
+          late = true;
+          asked.cancel(new Error('the peer is silent'));
+        },
+        Math.max(pulseMs, this.#needs.ackMs),
+      );
+      const settle = (answers: boolean): void => {
+        clearTimeout(timer);
+        resolve(answers);
+      };
+      const asked = this.#client(peer).request(
+        { method: 'GET', target: '/healthz', headers: [], body: { kind: 'none' } },
+        {
+          head: () => settle(true),
+          data: () => true,
+          end: () => undefined,
+          fail: (error: NodeJS.ErrnoException, sent) => settle(!late && (sent || nobodyListens.has(error.code))),
+        },
+      );
     });
-    response.once('end', () => {
-      settle();
-      events.end();
-    });
-    response.once('close', () => {
-      if (!response.complete) fail('broken');
-    });
-    response.once('error', () => fail('broken'));
-    events.head(response.statusCode ?? 502, response.rawHeaders);
   }
 }
+
+const nobodyListens: ReadonlySet<string | undefined> = new Set(['ECONNREFUSED', 'ECONNRESET']);
+
+/** A long body is not sent before the peer has taken the call. */
+const bodyOf = ({ body }: Call): ClientBody => {
+  switch (body.kind) {
+    case 'none':
+      return body;
+    case 'kept':
+      return { kind: 'bytes', bytes: body.bytes };
+    case 'stream':
+      return { kind: 'later', length: body.length };
+  }
+};

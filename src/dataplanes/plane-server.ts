@@ -1,5 +1,4 @@
-import { Server as NetServer, type AddressInfo } from 'node:net';
-import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import type { Clock } from '../std/clock.ts';
 import { addressIn } from '../std/networks.ts';
 import type { Random } from '../std/random.ts';
@@ -9,6 +8,7 @@ import { planeInstruments, type PlaneInstruments } from '../telemetry/plane-inst
 import type { Tracer } from '../telemetry/tracer.ts';
 import type { ChannelCredentials } from './certificate.ts';
 import type { Demand } from './data-plane.ts';
+import type { Http1Server } from './http1/server.ts';
 import { peerListener, publicListener } from './listeners.ts';
 import { PeerClients } from './peer-clients.ts';
 import { Plane } from './plane.ts';
@@ -51,22 +51,23 @@ export class PlaneServer {
   readonly system: Upstream;
   readonly instruments: PlaneInstruments;
   readonly #needs: PlaneServerNeeds;
-  readonly #replicas = new ReplicaClients();
+  readonly #replicas: ReplicaClients;
   readonly #peerSystem: Upstream;
-  readonly #gateway: Server;
-  readonly #peer: Server;
+  readonly #gateway: Http1Server;
+  readonly #peer: Http1Server;
 
   constructor(needs: PlaneServerNeeds) {
     const { clock, random, log, upgradeIdleMs, onDemand, onCall, tracer, credentials, peerAckMs } = needs;
     this.#needs = needs;
-    this.peers = new PeerClients(credentials, peerAckMs);
+    this.peers = new PeerClients({ credentials, ackMs: peerAckMs, clock });
     this.instruments = planeInstruments({ inFlight: () => this.plane.busy });
     const { peers, instruments } = this;
+    this.#replicas = new ReplicaClients(clock);
     const replicas = this.#replicas;
     const given = { clock, random, log, upgradeIdleMs, onDemand, onCall, tracer };
     this.plane = new Plane({ replicas, peers, instruments, ...given });
-    this.system = new Upstream(needs.systemSocket);
-    this.#peerSystem = new Upstream(needs.peerSystemSocket);
+    this.system = new Upstream(needs.systemSocket, clock);
+    this.#peerSystem = new Upstream(needs.peerSystemSocket, clock);
     const { maxHeaderBytes, maxBodyBytes } = needs;
     const isTrusted = addressIn(needs.trustedProxies);
     const bounds = { plane: this.plane, clock, maxHeaderBytes, maxBodyBytes, isTrusted };
@@ -85,8 +86,7 @@ export class PlaneServer {
   async drain(drainMs: number): Promise<void> {
     const { clock } = this.#needs;
     this.plane.drain();
-    // Not `http.Server.close`: that ends connections whose answer is still being written.
-    for (const server of [this.#gateway, this.#peer]) NetServer.prototype.close.call(server);
+    for (const server of [this.#gateway, this.#peer]) server.drain();
     const end = clock.monotonic() + drainMs;
     await new Promise<void>((resolve) => {
       const cancel = clock.every(pollMs, () => {
@@ -99,10 +99,7 @@ export class PlaneServer {
 
   /** Ends every connection; what runs breaks off. */
   close(): void {
-    for (const server of [this.#gateway, this.#peer]) {
-      server.close();
-      server.closeAllConnections();
-    }
+    for (const server of [this.#gateway, this.#peer]) server.close();
     this.peers.close();
     this.#replicas.close();
     this.system.close();
@@ -111,12 +108,12 @@ export class PlaneServer {
   }
 }
 
-const listen = (server: Server, where: Endpoint): Promise<number> =>
+const listen = ({ sockets }: Http1Server, where: Endpoint): Promise<number> =>
   new Promise((resolve, reject) => {
-    server.once('error', reject);
+    sockets.once('error', reject);
     // Deep enough for a burst of new connections while this process has its hands full.
-    server.listen({ ...where, backlog: 2048 }, () => {
-      server.off('error', reject);
-      resolve((server.address() as AddressInfo).port);
+    sockets.listen({ ...where, backlog: 2048 }, () => {
+      sockets.off('error', reject);
+      resolve((sockets.address() as AddressInfo).port);
     });
   });

@@ -16,8 +16,8 @@ export const recordOf = (
   return {
     callId: call.callId,
     functionName: call.key,
-    method: request.method ?? '',
-    path: pathOf(request.url ?? ''),
+    method: request.method,
+    path: pathOf(request.url),
     status,
     reason,
     from: call.address,

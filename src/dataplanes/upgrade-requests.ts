@@ -1,39 +1,26 @@
-import { ServerResponse, type IncomingMessage, type Server } from 'node:http';
-import type { Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
 import type { Upgrade } from './exchange.ts';
-import { rawLines } from './headers.ts';
+import type { RequestHead } from './http1/head.ts';
+import type { Http1Outgoing } from './http1/outgoing.ts';
 import { parseTarget } from './target.ts';
 
 /**
- * Whether a request is one that may become another protocol: of a function, without a body, and not HTTP/2, which would carry requests
- * past everything that looks at them here. For others the wish is not heard, and does not travel.
+ * What a request asks for that may become another protocol; undefined for others. The connection ends with the answer, also
+ * where it is not granted: what follows may be meant in the other protocol.
  */
-export const mayUpgrade = ({ method, url, headers }: IncomingMessage): boolean => {
-  const { upgrade = '', 'content-length': length = '0', 'transfer-encoding': coding } = headers;
-  const plain = method === 'GET' && coding === undefined && length === '0';
-  return plain && /^[\w./-]+$/.test(upgrade) && !/^h2/i.test(upgrade) && parseTarget(url ?? '/') !== undefined;
+export const upgradeOf = (head: RequestHead, response: Http1Outgoing): Upgrade | undefined => {
+  const { upgrade: protocol } = head;
+  if (protocol === undefined || !mayUpgrade(head, protocol)) return undefined;
+  response.isLast = true;
+  return { protocol, accept: (headers) => response.accept(headers) };
 };
 
-/** Calls `handle` for each request that `mayUpgrade`, with an answer as good as any other's; its connection ends with it. */
-export const onUpgrade = (
-  server: Server,
-  handle: (request: IncomingMessage, response: ServerResponse, upgrade: Upgrade) => void,
-): void => {
-  server.on('upgrade', (request: IncomingMessage, stream: Duplex, head: Buffer) => {
-    const socket = stream as Socket;
-    socket.on('error', () => socket.destroy());
-    const response = new ServerResponse(request);
-    response.assignSocket(socket);
-    response.shouldKeepAlive = false;
-    response.once('finish', () => socket.destroySoon());
-    // What the server does for its other answers.
-    socket.on('drain', () => response.emit('drain'));
-    const accept = (headers: string[]): Duplex => {
-      socket.write(`HTTP/1.1 101 Switching Protocols\r\n${rawLines(headers)}\r\n`, 'latin1');
-      if (head.length > 0) socket.unshift(head);
-      return socket;
-    };
-    handle(request, response, { protocol: request.headers.upgrade ?? '', accept });
-  });
-};
+/**
+ * Of a function, without a body, and not to HTTP/2, which would carry requests past everything that looks at them here. For
+ * others the wish is not heard, and does not travel.
+ */
+const mayUpgrade = ({ method, target, framing }: RequestHead, protocol: string): boolean =>
+  method === 'GET' &&
+  framing.kind === 'none' &&
+  /^[\w./-]+$/.test(protocol) &&
+  !/^h2/i.test(protocol) &&
+  parseTarget(target) !== undefined;

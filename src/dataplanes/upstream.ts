@@ -1,54 +1,67 @@
-import { request as httpRequest, Agent, type IncomingMessage, type ServerResponse } from 'node:http';
-import { pipeline } from 'node:stream';
+import type { Clock } from '../std/clock.ts';
+import { bodyOf } from './call.ts';
+import type { Incoming, Outgoing } from './exchange.ts';
 import { forwardable, returnable, valueOf } from './headers.ts';
+import type { ClientBody } from './http1/client-exchange.ts';
+import { Http1Client, type ClientLimits } from './http1/client.ts';
+import { dialTo } from './http1/dial.ts';
 
-const agents = { keepAlive: true, maxSockets: 256, maxFreeSockets: 16 } as const;
+const limits: ClientLimits = {
+  maxHeadBytes: 64 * 1024,
+  maxHeaders: 256,
+  maxConnections: 256,
+  maxWaiting: 4_096,
+  connectTimeoutMs: 5_000,
+  idleTimeoutMs: 60_000,
+};
 
 /**
  * Passes a request on to the agent's own socket, streaming both ways and without a time limit (logs are followed for
  * hours). While there is no agent the answer is 503: calls to functions go on, because they never come here.
  */
 export class Upstream {
-  readonly #socketPath: string;
-  readonly #agent = new Agent(agents);
+  readonly #client: Http1Client;
 
-  constructor(socketPath: string) {
-    this.#socketPath = socketPath;
+  constructor(socketPath: string, clock: Clock) {
+    this.#client = new Http1Client(dialTo({ kind: 'unix', path: socketPath }), limits, clock);
   }
 
   close(): void {
-    this.#agent.destroy();
+    this.#client.destroy();
   }
 
-  pass(request: IncomingMessage, response: ServerResponse, extra: readonly string[]): void {
-    const headers = [...forwardable(request.rawHeaders), ...callId(request.rawHeaders), ...extra];
-    const { 'content-length': length, 'transfer-encoding': encoding } = request.headers;
-    if (encoding !== undefined) headers.push('Transfer-Encoding', 'chunked');
-    else if (length !== undefined) headers.push('Content-Length', length);
-
-    const forwarded = httpRequest({
-      socketPath: this.#socketPath,
-      agent: this.#agent,
-      method: request.method,
-      path: request.url,
-      headers,
-      setDefaultHeaders: false,
-    });
-    forwarded.once('response', (answer) => {
-      const { rawHeaders } = answer;
-      response.writeHead(answer.statusCode ?? 502, [...returnable(rawHeaders, true), ...callId(rawHeaders)]);
-      response.flushHeaders();
-      // A broken pipe on either side ends both; there is nobody left to tell.
-      pipeline(answer, response, () => undefined);
-    });
-    forwarded.on('error', () => {
-      if (response.headersSent) response.destroy();
-      else unavailable(response);
-    });
-    response.once('close', () => forwarded.destroy());
-    request.pipe(forwarded);
+  pass(request: Incoming, response: Outgoing, extra: readonly string[]): void {
+    const { method, url, rawHeaders } = request;
+    const headers = [...forwardable(rawHeaders), ...callId(rawHeaders), ...extra];
+    const begun = startTime(url);
+    const exchange = this.#client.request(
+      { method, target: url, headers, body: clientBody(request) },
+      {
+        head: (status, raw) => {
+          response.writeHead(status, [...returnable(raw, true), ...callId(raw), ...begun]);
+          response.flushHeaders();
+        },
+        data: (chunk, resume) => {
+          if (response.write(chunk)) return true;
+          response.once('drain', resume);
+          return false;
+        },
+        end: () => void response.end(),
+        // A broken connection on either side ends both; once the head is sent there is nothing more to say.
+        fail: () => {
+          if (response.headersSent) response.destroy();
+          else unavailable(response);
+        },
+      },
+    );
+    response.once('close', () => exchange.cancel(new Error('the client left')));
   }
 }
+
+const clientBody = (request: Incoming): ClientBody => {
+  const body = bodyOf(request);
+  return body.kind === 'stream' ? { kind: 'stream', source: request, length: body.length } : { kind: 'none' };
+};
 
 /** Of an asynchronous call: the agent keeps the client's, or names it. */
 const callId = (raw: readonly string[]): readonly string[] => {
@@ -56,7 +69,13 @@ const callId = (raw: readonly string[]): readonly string[] => {
   return value === undefined ? [] : ['X-Call-Id', value];
 };
 
-const unavailable = (response: ServerResponse): void => {
-  response.writeHead(503, { 'content-type': 'text/plain; charset=utf-8', 'retry-after': '1' });
-  response.end('The agent of this node does not run, so nothing can be managed here now. Calls to functions go on.\n');
+/** Of an asynchronous call: when it came, as callers of functions are told. */
+const startTime = (url: string): readonly string[] =>
+  url.startsWith('/async-function/') ? ['X-Start-Time', `${Date.now()}000000`] : [];
+
+const unavailable = (response: Outgoing): void => {
+  response.writeHead(503, ['Content-Type', 'text/plain; charset=utf-8', 'Retry-After', '1']);
+  response.end(
+    Buffer.from('The agent of this node does not run, so nothing can be managed here now. Calls to functions go on.\n'),
+  );
 };
