@@ -1,0 +1,164 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { Agent } from 'node:http';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { identify } from '../../std/process-identity.ts';
+import { call, eventually, Gate, saying, tally, times } from '../calls.testing.ts';
+import { dataPlaneConformance, type Cannot } from '../data-plane.conformance.ts';
+import { functionPlan, TestNode } from '../test-node.testing.ts';
+import type { HaproxyDataPlane } from './haproxy-data-plane.ts';
+import { openHaproxy } from './open.testing.ts';
+
+const trailers = 'HAProxy passes trailers on, and offers no rule that sees them';
+const frozen =
+  'HAProxy passes on what a peer says first, but does not act on it: a check finds the silent peer out within two seconds, for the calls that come after';
+const records = 'calls are not written down: HAProxy has a log of its own';
+const spelling = 'HAProxy writes all names of headers in lower case';
+const folded = 'HAProxy joins folded lines, as RFC 9112 (5.2) allows, where others refuse them';
+const lineFeeds = 'HAProxy takes a line feed alone for the end of a line, as RFC 9112 (2.2) allows';
+const nearNames = 'HAProxy knows no names like the one that was asked for';
+
+const cannot: Cannot = {
+  'drops interim answers and trailers of a function': trailers,
+  'drops trailers of a client': trailers,
+  'keeps repeated headers, their order and their spelling': spelling,
+  'passes on path, query and headers, and the answer names call and node': spelling,
+  'who sends a short body without end is answered when the function’s time is over':
+    'HAProxy waits for a short body 20 seconds, whatever the function, and then answers 408',
+  'that falls silent is passed over when nothing of a body was sent': frozen,
+  'that falls silent with a body makes a 504: nobody knows whether it ran': frozen,
+  'is cut off where it has no length, and the function hears of it':
+    'HAProxy holds bodies to their bound by the length that they say',
+  'that the function does not grant is answered as any call, and what follows is no request':
+    'HAProxy reads on after a wish for another protocol that was not granted: what follows is a request of its own to it',
+  'such as helo is answered 404 with the one that was meant': nearNames,
+  'such as Hello is answered 404 with the one that was meant': nearNames,
+  'the record of a call': records,
+  'smuggling: a folded header': folded,
+  'smuggling: a folded coding': folded,
+  'smuggling: a bare line feed in a header': lineFeeds,
+  'smuggling: bare line feeds': lineFeeds,
+  'smuggling: a chunk that ends in a bare line feed': lineFeeds,
+  'at 5000000 bytes gets 413, counted, and its connection ends':
+    'HAProxy ends the connection at once: a client that goes on sending may find it closed before it reads the answer',
+};
+
+const isThere = (): boolean => {
+  try {
+    execFileSync('haproxy', ['-v'], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+// Where nobody promises it, HAProxy may be absent; a CI that lacks it must not be green.
+describe.skipIf(process.env['CI'] === undefined && !isThere())('with HAProxy', () => {
+  dataPlaneConformance('haproxy', openHaproxy, cannot);
+
+  describe('its processes', () => {
+    const started: TestNode[] = [];
+    afterEach(async () => {
+      await Promise.all(started.splice(0).map((node) => node.stop()));
+    });
+    const start = async (name: string): Promise<TestNode<HaproxyDataPlane>> => {
+      const node = await TestNode.start(name, openHaproxy);
+      started.push(node);
+      return node;
+    };
+    const pidOf = (node: TestNode): number => Number(readFileSync(join(node.facts.folder, 'plane.pid'), 'utf8'));
+
+    it('go on with their plan when the agent is gone, and the next agent adopts them with their counters', async () => {
+      const node = await start('alone');
+      await node.apply(4, { kept: functionPlan([await node.replica('kept', saying('yes'))]) });
+      const { url } = node;
+      const address = node.plane.address();
+      const pid = pidOf(node);
+      await call(`${url}/function/kept`);
+      await node.plane.release();
+      expect((await call(`${url}/function/kept`)).body).toBe('yes');
+      const next = await openHaproxy(node.facts);
+      await next.start();
+      expect([next.adopted, next.reloads, pidOf(node)]).toEqual([true, 0, pid]);
+      expect((await next.observe()).functions).toMatchObject({ 'kept.openfaas-fn': { served: 2 } });
+      expect(next.address()).toEqual(address);
+      const carried = await next.carried();
+      await next.apply({ ...(carried as NonNullable<typeof carried>), version: 9, slots: 9 });
+      expect((await call(`${url}/function/kept`)).body).toBe('yes');
+      expect(next.reloads).toBe(0);
+      await next.stop(0);
+    });
+
+    it.each(['plane.pid', 'waiting.pid'])('are started again with the last plan when %s is killed', async (file) => {
+      const node = await start('killed');
+      await node.apply(4, { kept: functionPlan([await node.replica('kept', saying('yes'))], { canStart: true }) });
+      const pidIn = (): number => Number(readFileSync(join(node.facts.folder, file), 'utf8'));
+      const pid = pidIn();
+      process.kill(pid, 'SIGKILL');
+      await eventually(async () => {
+        try {
+          return pidIn() !== pid && (await call(`${node.url}/function/kept`)).body === 'yes';
+        } catch {
+          return false;
+        }
+      }, 'it serves again');
+    });
+
+    it('are told of a hundred plans under load without a reload, a reset or an error', async () => {
+      const node = await start('changing');
+      const agent = new Agent({ keepAlive: true, maxSockets: 8 });
+      const replicas = await Promise.all(times(3, (index) => node.replica(`r${index}`, saying('yes'))));
+      await node.apply(64, { steady: functionPlan(replicas) });
+      let going = true;
+      const answers: string[] = [];
+      const load = times(8, async () => {
+        while (going) {
+          const answer = await call(`${node.url}/function/steady`, { agent }).catch((error: Error) => error);
+          answers.push(answer instanceof Error ? answer.message : `${answer.status} ${answer.body}`);
+        }
+      });
+      for (let turn = 0; turn < 100; turn += 1) {
+        const others = times(turn % 7, (index) => [`other-${turn}-${index}`, functionPlan(replicas)] as const);
+        const weighted = replicas.slice(turn % 3).map((replica) => ({ ...replica, weight: 1 + (turn % 5) }));
+        await node.apply(64 + turn, { steady: functionPlan(weighted), ...Object.fromEntries(others) });
+      }
+      going = false;
+      await Promise.all(load);
+      agent.destroy();
+      expect(Object.keys(tally(answers))).toEqual(['200 yes']);
+      expect(node.plane.reloads).toBe(0);
+    });
+
+    it('reload once when there are more functions than backends, and lose no call that runs', async () => {
+      const node = await start('growing');
+      const gate = new Gate();
+      const gated = functionPlan([await node.replica('gated', gate.listener)]);
+      const replica = await node.replica('one', saying('yes'));
+      await node.apply(8, { gated, first: functionPlan([replica]) });
+      await call(`${node.url}/function/first`);
+      const running = call(`${node.url}/function/gated`);
+      await gate.arrived(1);
+      const many = Object.fromEntries(times(300, (index) => [`many-${index}`, functionPlan([replica])]));
+      await node.apply(8, { gated, first: functionPlan([replica]), ...many });
+      expect(node.plane.reloads).toBe(1);
+      expect((await call(`${node.url}/function/many-299`)).body).toBe('yes');
+      gate.open();
+      expect((await running).body).toBe('through');
+      expect(await node.observed('first')).toMatchObject({ served: 1 });
+      const { first: _first, ...fewer } = { first: undefined, ...many };
+      await node.apply(8, fewer);
+      expect(node.plane.reloads).toBe(1);
+      expect((await call(`${node.url}/function/first`)).status).toBe(404);
+    });
+
+    it('leave a node that has nothing of them behind', async () => {
+      const node = await start('stopped');
+      const pids = ['plane.pid', 'waiting.pid'].map((file) =>
+        Number(readFileSync(join(node.facts.folder, file), 'utf8')),
+      );
+      await node.plane.stop(0);
+      expect(pids.map(identify)).toEqual([undefined, undefined]);
+    });
+  });
+});

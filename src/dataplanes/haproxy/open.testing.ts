@@ -1,0 +1,32 @@
+import { join } from 'node:path';
+import { systemClock } from '../../std/clock.ts';
+import { silentLog } from '../../telemetry/log.ts';
+import { selfSigned } from '../certificate.ts';
+import type { PlaneFacts } from '../test-node.testing.ts';
+import { HaproxyDataPlane } from './haproxy-data-plane.ts';
+
+/** An HAProxy for a test. */
+export const openHaproxy = async (facts: PlaneFacts): Promise<HaproxyDataPlane> => {
+  const { folder, name, identity, peerAckMs, maxHeaderBytes, maxBodyBytes, upgradeIdleMs, trustedProxies } = facts;
+  return new HaproxyDataPlane({
+    folder,
+    binary: 'haproxy',
+    credentials: await selfSigned(identity.privateKey, systemClock.now()),
+    clock: systemClock,
+    log: silentLog,
+    settings: {
+      folder: join(folder, 'h'),
+      gateway: { host: '127.0.0.1', port: 0 },
+      peer: { host: '127.0.0.1', port: 0 },
+      systemSocket: join(folder, 'system.sock'),
+      peerSystemSocket: join(folder, 'peers.sock'),
+      nodeName: name,
+      peerAckMs,
+      maxHeaderBytes,
+      maxBodyBytes,
+      upgradeIdleMs,
+      trustedProxies,
+      threads: 1,
+    },
+  });
+};

@@ -1,0 +1,22 @@
+import { z } from 'zod';
+import type { FunctionKey } from '../../domain/ids.ts';
+import type { Demand } from '../data-plane.ts';
+
+/** How the waiting room's process is started; written to a file, because arguments are there for everyone to read. */
+export const waitingLaunch = z.object({
+  /** HAProxy brings calls here. */
+  socket: z.string(),
+  /** Where HAProxy is asked again. */
+  again: z.string(),
+  /** The agent listens here. */
+  control: z.string(),
+  nodeName: z.string(),
+});
+
+export type WaitingLaunch = z.infer<typeof waitingLaunch>;
+
+/** What it tells whoever opens its control socket: one JSON object a line. Each line that it gets asks for `queued`. */
+export type WaitingReport =
+  | { readonly kind: 'hello'; readonly pid: number }
+  | { readonly kind: 'queued'; readonly functions: { readonly [key: FunctionKey]: number } }
+  | { readonly kind: 'demand'; readonly demand: Demand };
