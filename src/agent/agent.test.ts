@@ -5,9 +5,11 @@ import { afterEach, expect, test } from 'vitest';
 import { FileBundleStore } from '../bundles/file-store.ts';
 import { Catalogue } from '../catalogue/catalogue.ts';
 import { MemoryCatalogueStore } from '../catalogue/store.ts';
+import { keys } from '../catalogue/record.ts';
 import { selfSigned } from '../dataplanes/certificate.ts';
 import type { DataPlane, Observation } from '../dataplanes/data-plane.ts';
 import { SkeinError } from '../domain/errors.ts';
+import { parseDigest, type Digest } from '../domain/ids.ts';
 import { loadOrCreateIdentity } from '../membership/identity.ts';
 import { MemoryMembership } from '../membership/memory/memory-membership.ts';
 import { MemoryNetwork } from '../membership/memory/memory-network.ts';
@@ -88,7 +90,9 @@ const announcement = {
   addresses: [],
 };
 
-const start = async (): Promise<Started> => {
+type Parts = { readonly catalogue: Catalogue; readonly provider: MemoryProvider; readonly plane: HeldPlane };
+
+const start = async (prepare: (parts: Parts) => Promise<void> = async () => undefined): Promise<Started> => {
   const folder = await mkdtemp(join(tmpdir(), 'skein-agent-'));
   ends.push(() => rm(folder, { recursive: true, force: true }));
   const clock = new ManualClock(1_800_000_000_000);
@@ -101,15 +105,19 @@ const start = async (): Promise<Started> => {
   await catalogue.start();
   await membership.start();
   const plane = new HeldPlane();
+  const provider = new MemoryProvider({ clock, code: () => () => Promise.resolve(() => undefined), maxReplicas: 4 });
+  await prepare({ catalogue, provider, plane });
   const warnings: string[] = [];
   const peerFetch = new PeerFetch(await selfSigned(identity.privateKey, Date.now()));
   const agent = new Agent({
     self: identity.id,
     node: { name: 'node-1', roles: [], labels: {} },
     slots: 4,
+    measuredSlots: undefined,
+    cores: 1,
     catalogue,
     membership,
-    provider: new MemoryProvider({ clock, code: () => () => Promise.resolve(() => undefined), maxReplicas: 4 }),
+    provider,
     dataPlane: plane,
     strategy: strategyNamed('least-loaded'),
     strategyPeriodMs: 1_000,
@@ -168,6 +176,27 @@ test('a plan that the data plane did not take is made again once it answers', as
   clock.advance(250);
   await inForce;
   expect(plane.plans.length).toBeGreaterThan(before);
+});
+
+test('a replica is available once the data plane has taken the plan that names it', async () => {
+  const { agent, plane, clock } = await start(async ({ catalogue, provider, plane: untaking }) => {
+    const ref = { name: 'echo', namespace: 'openfaas-fn' };
+    const digest = parseDigest(`sha256:${'0'.repeat(64)}`) as Digest;
+    const deployment = { service: 'echo', image: 'echo' };
+    await provider.deploy({ ref, revision: '1', digest, deployment }, 1);
+    await catalogue.put(keys.function(ref.namespace, ref.name), {
+      deployment,
+      digest,
+      createdAt: '2026-01-01T00:00:00Z',
+    });
+    untaking.takes = false;
+  });
+  const counts = async () => (await agent.here().list(new AbortController().signal))[0];
+  expect(await counts()).toMatchObject({ placed: true, replicas: 1, availableReplicas: 0, ready: false });
+  plane.takes = true;
+  clock.advance(250);
+  await turns();
+  expect(await counts()).toMatchObject({ placed: true, replicas: 1, availableReplicas: 1 });
 });
 
 test('who waits for a plan waits for one that is made after that, and not for ever', async () => {

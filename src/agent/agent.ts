@@ -1,4 +1,5 @@
 import type { BundleStore } from '../bundles/bundle-store.ts';
+import type { Bounds } from '../capacity/next-limit.ts';
 import type { Catalogue } from '../catalogue/catalogue.ts';
 import { applyOverrides, placementOf, revisionOf, type NodeFacts } from '../catalogue/placement.ts';
 import { keys, type FunctionValue } from '../catalogue/record.ts';
@@ -11,7 +12,7 @@ import type { FunctionHost, NodeFunction } from '../gateway/needs.ts';
 import { nodeLogs } from '../gateway/node-logs.ts';
 import { createPeerHost } from '../gateway/peer-host.ts';
 import type { Membership } from '../membership/membership.ts';
-import type { Announcement, Message } from '../membership/message.ts';
+import type { Announcement, Message, NodeStatus } from '../membership/message.ts';
 import type { FunctionProvider } from '../providers/provider.ts';
 import type { Plan, Routes } from '../routing/plan.ts';
 import type { Clock } from '../std/clock.ts';
@@ -24,6 +25,7 @@ import { fetchBundle, type BundleSource } from './bundle-fetcher.ts';
 import { BundleSweeper } from './bundle-sweeper.ts';
 import { CarriedPlan } from './carried-plan.ts';
 import { composePlan } from './compose-plan.ts';
+import { homesToCome } from './homes.ts';
 import type { Hosted } from './hosted.ts';
 import type { KeptScale } from './kept-scale.ts';
 import { settingsOf } from './labels.ts';
@@ -31,9 +33,11 @@ import { Measures } from './measures.ts';
 import { Neighbours } from './neighbours.ts';
 import type { PeerFetch } from './peer-fetch.ts';
 import { Rates } from './rates.ts';
+import { asReached, namedHere, reaches, runsHere, type InForce } from './reach.ts';
 import { Reconciler } from './reconciler.ts';
 import { sameNames, tellSameName, type SameName } from './same-names.ts';
-import { Scaler, type FunctionLoad } from './scaler.ts';
+import { defaultPerReplica, Scaler, type FunctionLoad } from './scaler.ts';
+import { Slots } from './slots.ts';
 import { StatusTeller } from './status-teller.ts';
 import { StrategyHost } from './strategy-host.ts';
 import { buildView } from './view.ts';
@@ -41,7 +45,10 @@ import { buildView } from './view.ts';
 export type AgentNeeds = {
   readonly self: NodeId;
   readonly node: NodeFacts;
+  /** How many calls run at once; where `measuredSlots` are bounds for it, to begin with. */
   readonly slots: number;
+  readonly measuredSlots: Bounds | undefined;
+  readonly cores: number;
   readonly catalogue: Catalogue;
   readonly membership: Membership;
   readonly provider: FunctionProvider;
@@ -92,6 +99,7 @@ export class Agent {
   readonly #measures: Measures;
   readonly #teller: StatusTeller;
   readonly #sweeper: BundleSweeper;
+  readonly #slots: Slots;
   #routes: Routes = {};
   #version = 0;
   #draining = false;
@@ -99,6 +107,8 @@ export class Agent {
   #stopped = false;
   #replanWanted = false;
   #carried: CarriedPlan | undefined;
+  /** The plan that the data plane confirmed last. */
+  #inForce: InForce;
   #observing = false;
   /** The data plane did not take a plan: it is told again when it answers. */
   #untaken = false;
@@ -134,6 +144,7 @@ export class Agent {
     this.#scaler = new Scaler({ provider, clock, log, kept, maxReplicas, idleMs });
     this.#measures = new Measures({ provider, queued, clock });
     this.#sweeper = new BundleSweeper(needs.bundles);
+    this.#slots = new Slots({ slots: needs.slots, measured: needs.measuredSlots });
     this.#teller = new StatusTeller({
       send: (status) => void membership.broadcast({ kind: 'status', status }),
       clock,
@@ -143,11 +154,12 @@ export class Agent {
 
   /** The provider and the data plane run already; membership may begin before or after. */
   async start(): Promise<void> {
-    const { catalogue, membership, provider, dataPlane, clock, slots, instruments } = this.#needs;
-    instruments.slots(slots);
+    const { catalogue, membership, provider, dataPlane, clock, instruments } = this.#needs;
     const found = await dataPlane.observe();
     this.#version = found.planVersion;
-    this.#carryOn(await dataPlane.carried());
+    this.#inForce = await dataPlane.carried();
+    this.#carryOn(this.#inForce);
+    instruments.slots(this.#slots.steady);
     this.#catalogueChanged(catalogue.list('function/').map(({ key }) => key));
     await this.#adopted();
     this.#ends.push(
@@ -214,6 +226,11 @@ export class Agent {
     return this.#version;
   }
 
+  /** How many calls run at once here, as others are told. */
+  get slots(): number {
+    return this.#slots.steady;
+  }
+
   get neighbours(): Neighbours {
     return this.#neighbours;
   }
@@ -239,9 +256,10 @@ export class Agent {
 
   /** The peers that can be asked now. */
   peerHosts(): readonly FunctionHost[] {
-    return this.#neighbours
-      .reachable()
-      .map((peer) => createPeerHost(peer.name, (path, init) => this.#needs.peerFetch.fetch(peer, path, init)));
+    return this.#neighbours.reachable().map((peer) => {
+      const host = createPeerHost(peer.name, (path, init) => this.#needs.peerFetch.fetch(peer, path, init));
+      return asReached(host, (key) => reaches(this.#inForce, key, peer.id));
+    });
   }
 
   async #listHere(): Promise<readonly NodeFunction[]> {
@@ -250,7 +268,8 @@ export class Agent {
     );
     return [...this.#hosted.values()].map(({ key, ref, spec, value }) => {
       const there = present.get(key);
-      const { replicas = 0, available = 0 } = there ?? {};
+      const { replicas = 0 } = there ?? {};
+      const available = namedHere(this.#inForce, key, this.#needs.provider.resolve(ref));
       const isCurrent = spec !== undefined && there?.spec.revision === spec.revision;
       return {
         ...ref,
@@ -260,7 +279,7 @@ export class Agent {
         invocationCount: this.#rates.latest?.functions[key]?.entered ?? 0,
         usage: this.#measures.usage(key),
         wish: revisionOf(value, value.deployment),
-        ready: isCurrent && available >= replicas,
+        ready: isCurrent && available >= replicas && runsHere(this.#inForce, key),
       };
     });
   }
@@ -281,6 +300,7 @@ export class Agent {
 
   #carryOn(plan: Plan | undefined): void {
     if (plan === undefined || plan.draining) return;
+    this.#slots.adopt(plan.slots);
     const { clock, strategy, strategyPeriodMs } = this.#needs;
     const warmUpMs = (strategy.warmUpPeriods ?? 0) * strategyPeriodMs;
     this.#carried = new CarriedPlan(plan, clock.monotonic(), warmUpMs);
@@ -300,7 +320,9 @@ export class Agent {
     if (this.#observing) return false;
     this.#observing = true;
     try {
-      this.#rates.add(await this.#needs.dataPlane.observe());
+      const observation = await this.#needs.dataPlane.observe();
+      this.#rates.add(observation);
+      if (this.#slots.look(observation)) this.#slotsChanged();
       return true;
     } catch (error) {
       this.#needs.log.debug({ problem: messageOf(error) }, 'the data plane could not be observed');
@@ -321,9 +343,15 @@ export class Agent {
     if (answers) this.#lookAtLoad();
   }
 
+  #slotsChanged(): void {
+    this.#needs.instruments.slots(this.#slots.steady);
+    this.#replan();
+  }
+
   #lookAtLoad(): void {
     const { instruments, clock } = this.#needs;
     if (this.#untaken) this.#replan();
+    if (this.#slots.areNews(clock.monotonic())) this.#announce();
     const now = clock.now();
     this.#measures.look(this.#hosted).catch((error: unknown) => {
       this.#needs.log.debug({ problem: messageOf(error) }, 'functions could not be measured');
@@ -343,17 +371,28 @@ export class Agent {
 
   #loadOf(key: FunctionKey): FunctionLoad {
     const observed = this.#rates.latest?.functions[key];
-    const inFlight = (observed?.inFlight ?? 0) + (observed?.queued ?? 0);
+    const present = (observed?.inFlight ?? 0) + (observed?.queued ?? 0);
+    const inFlight = this.#slots.isPressed(key) ? Math.max(present, this.#pressure(key)) : present;
     const cpu = this.#measures.usage(key)?.cpu;
     return { inFlight, perSecond: this.#rates.of(key).served, cpu, queued: this.#measures.queued(key) };
   }
 
+  /**
+   * Measured slots are few where calls slow each other down, which is so, too, where a function's replicas are fewer than the
+   * cores: what it is held back from counts as load for as many replicas as there are cores.
+   */
+  #pressure(key: FunctionKey): number {
+    const settings = this.#hosted.get(key)?.settings;
+    const isOwnMeasure = settings?.target !== undefined || (settings?.perReplica ?? 0) > 0;
+    return isOwnMeasure ? 0 : defaultPerReplica * this.#needs.cores;
+  }
+
   #view(): void {
-    const { self, slots, clock } = this.#needs;
+    const { self, clock } = this.#needs;
     this.#strategy.view(
       buildView({
         self,
-        slots,
+        slots: this.#slots.steady,
         hosted: this.#hosted,
         rates: this.#rates,
         neighbours: this.#neighbours,
@@ -365,16 +404,19 @@ export class Agent {
 
   #tellStatus(): void {
     const latest = this.#rates.latest;
-    const ready = [...this.#hosted.values()].filter((hosted) => hosted.spec !== undefined && hosted.ready);
+    // Peers send calls as soon as they hear of it.
+    const ready = [...this.#hosted.values()].filter(
+      ({ key, spec, ready }) => spec !== undefined && ready && runsHere(this.#inForce, key),
+    );
     this.#teller.look({
       inFlight: latest?.inFlight ?? 0,
-      slots: this.#needs.slots,
+      slots: this.#slots.inForce,
       functions: Object.fromEntries(
         ready.map((hosted) => [
           hosted.key,
           {
             inFlight: latest?.functions[hosted.key]?.inFlight ?? 0,
-            limit: hosted.settings.perReplica * this.#needs.maxReplicas,
+            limit: this.#slots.limitOf(hosted.key, hosted.settings.perReplica * this.#needs.maxReplicas),
             replicas: this.#replicas(hosted).length,
           },
         ]),
@@ -494,8 +536,7 @@ export class Agent {
 
   #received(from: NodeId, message: Message): void {
     if (message.kind === 'status') {
-      const hint = this.#neighbours.heard(from, message.status, this.#needs.clock.now());
-      this.#needs.dataPlane.hint([hint]);
+      this.#heard(from, message.status);
       return;
     }
     if (message.kind === 'strategy' && message.strategy === this.#needs.strategy.name) {
@@ -503,11 +544,22 @@ export class Agent {
     }
   }
 
+  #heard(from: NodeId, status: NodeStatus): void {
+    const before = this.#neighbours.status(from)?.status.functions ?? {};
+    const hint = this.#neighbours.heard(from, status, this.#needs.clock.now());
+    this.#needs.dataPlane.hint([hint]);
+    if (sameKeys(before, this.#neighbours.status(from)?.status.functions ?? {})) return;
+    // Calls may wait for this.
+    this.#view();
+    this.#replan();
+  }
+
   // ---- do
 
   #announce(): void {
-    const { membership, announcement, slots } = this.#needs;
-    membership.announce({ ...announcement, slots, draining: this.#draining });
+    const { membership, announcement, clock } = this.#needs;
+    membership.announce({ ...announcement, slots: this.#slots.steady, draining: this.#draining });
+    this.#slots.announced(clock.monotonic());
   }
 
   #tell(to: NodeId | 'all', message: Message): void {
@@ -557,16 +609,19 @@ export class Agent {
     while (this.#replanWanted) {
       this.#replanWanted = false;
       this.#version += 1;
-      const { self, node, slots, maxReplicas, queueMs, timeoutMs, dataPlane, instruments, log } = this.#needs;
+      const { self, node, maxReplicas, queueMs, timeoutMs, dataPlane, instruments, log } = this.#needs;
       const plan = composePlan({
         version: this.#version,
         node: { id: self, name: node.name },
-        slots,
+        slots: this.#slots.inForce,
+        limitOf: (key, ofReplicas) => this.#slots.limitOf(key, ofReplicas),
         draining: this.#draining,
         peers: this.#carried?.peers(this.#neighbours.plans()) ?? this.#neighbours.plans(),
         hosted: this.#hosted,
         replicas: (hosted) => this.#replicas(hosted),
         routes: this.#carried?.routes(this.#routes) ?? this.#routes,
+        homesToCome: ({ key, value }) =>
+          homesToCome({ value }, this.#neighbours.members(), (id) => this.#neighbours.hosts(id, key)),
         maxReplicas,
         queueMs,
         timeoutMs,
@@ -574,7 +629,9 @@ export class Agent {
       try {
         await dataPlane.apply(plan);
         this.#untaken = false;
+        this.#inForce = plan;
         instruments.planChanged();
+        this.#tellStatus();
         for (const { version, resolve } of this.#awaiting) if (version <= plan.version) resolve();
       } catch (error) {
         this.#untaken = true;
@@ -586,3 +643,8 @@ export class Agent {
     }
   }
 }
+
+const sameKeys = (one: object, other: object): boolean => {
+  const keys = Object.keys(one);
+  return keys.length === Object.keys(other).length && keys.every((key) => Object.hasOwn(other, key));
+};

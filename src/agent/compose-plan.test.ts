@@ -25,11 +25,13 @@ const facts = (function_: Hosted, changes: Partial<PlanFacts> = {}): PlanFacts =
   version: 7,
   node: { id: nodeId('me'), name: 'me' },
   slots: 8,
+  limitOf: (_key, ofReplicas) => ofReplicas,
   draining: false,
   peers: [],
   hosted: new Map([[key, function_]]),
   replicas: () => [{ id: 'r', address: { kind: 'unix', path: '/r' }, version: '1', weight: 1, maxInFlight: 0 }],
   routes: {},
+  homesToCome: () => [],
   maxReplicas: 8,
   queueMs: 1_000,
   timeoutMs: 60_000,
@@ -73,6 +75,14 @@ describe('a plan', () => {
     const plan = composePlan(facts(hosted({}, {}, false), { routes: { [key]: route } }));
     expect(plan.functions[key]).toMatchObject({ replicas: [], canStart: false });
     expect(plan.functions[key]?.peers).toHaveLength(1);
+  });
+
+  test('lets calls wait while a home is to come, and only then', () => {
+    const coming = { homesToCome: () => [nodeId('coming')] };
+    const waits = composePlan(facts(hosted({}, {}, false), coming)).functions[key];
+    expect(waits?.peers).toEqual([{ id: 'coming', weight: 0 }]);
+    const known = composePlan(facts(hosted({}, {}, false), { ...coming, routes: { [key]: route } })).functions[key];
+    expect(known?.peers).toEqual(route.peers);
   });
 
   test('bounds replicas by the label and by the node', () => {

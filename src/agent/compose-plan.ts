@@ -1,4 +1,4 @@
-import type { FunctionKey } from '../domain/ids.ts';
+import type { FunctionKey, NodeId } from '../domain/ids.ts';
 import type { FunctionPlan, PeerPlan, Plan, ReplicaPlan, Route, Routes } from '../routing/plan.ts';
 import { localRoute } from '../routing/plan.ts';
 import type { Hosted } from './hosted.ts';
@@ -7,11 +7,15 @@ export type PlanFacts = {
   readonly version: number;
   readonly node: Plan['node'];
   readonly slots: number;
+  /** Calls of the function at once, where its replicas take `ofReplicas`; 0 = no bound. */
+  readonly limitOf: (key: FunctionKey, ofReplicas: number) => number;
   readonly draining: boolean;
   readonly peers: readonly PeerPlan[];
   readonly hosted: ReadonlyMap<FunctionKey, Hosted>;
   readonly replicas: (hosted: Hosted) => readonly ReplicaPlan[];
   readonly routes: Routes;
+  /** The peers that may say at any moment that the function lives there. */
+  readonly homesToCome: (hosted: Hosted) => readonly NodeId[];
   /** Most replicas of one function. */
   readonly maxReplicas: number;
   readonly queueMs: number;
@@ -32,12 +36,15 @@ export const composePlan = (facts: PlanFacts): Plan => {
 };
 
 const functionPlan = (facts: PlanFacts, hosted: Hosted, route: Route): FunctionPlan => {
-  const { settings, spec, ready } = hosted;
+  const { key, settings, spec, ready } = hosted;
+  // A share of no weight sends nothing; but calls wait as long as there is one.
+  const peers = route.peers.length > 0 ? route.peers : facts.homesToCome(hosted).map((id) => ({ id, weight: 0 }));
   return {
     ...route,
+    peers,
     replicas: spec === undefined ? [] : facts.replicas(hosted),
     canStart: spec !== undefined && ready,
-    maxInFlight: settings.perReplica * maxReplicasOf(hosted, facts.maxReplicas),
+    maxInFlight: facts.limitOf(key, settings.perReplica * maxReplicasOf(hosted, facts.maxReplicas)),
     maxRate: settings.maxRate,
     queueMs: facts.queueMs,
     timeoutMs: settings.timeoutMs ?? facts.timeoutMs,

@@ -36,6 +36,11 @@ export class Neighbours {
     return this.#known.get(id);
   }
 
+  /** It said that the function lives there. */
+  hosts(id: NodeId, key: FunctionKey): boolean {
+    return Object.hasOwn(this.#known.get(id)?.status.functions ?? {}, key);
+  }
+
   /** Those that are there, announced themselves and are not leaving. */
   usable(now: number): readonly Member[] {
     return this.#members.filter(({ id, state, announcement }) => {

@@ -20,7 +20,7 @@ export type ScalerNeeds = {
 };
 
 /** Calls at once that a replica without a bound of its own should have: a Node process is one core's, and a core has four slots. */
-const defaultPerReplica = 4;
+export const defaultPerReplica = 4;
 
 /** After a failure the next try waits half a second, then twice as long each time. */
 const longestRetryMs = 30_000;

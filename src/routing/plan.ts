@@ -66,6 +66,7 @@ export type Route = {
   };
 };
 
+/** One of no weight is sent nothing: it may become a place for the function, and calls that have none wait for that. */
 export type PeerShare = { readonly id: NodeId; readonly weight: number; readonly limit?: Limit };
 
 export type Routes = { readonly [key: FunctionKey]: Route };

@@ -1,4 +1,5 @@
-import { appendFile, readFile, rename, writeFile } from 'node:fs/promises';
+import { appendFile, readFile, rename, stat, truncate, writeFile } from 'node:fs/promises';
+import { OneAtATime } from '../../std/one-at-a-time.ts';
 
 /**
  * When what a program wrote came to its log: lines `BYTES MS` beside the log of a program that writes there itself, each of
@@ -8,24 +9,66 @@ export type TimeMark = { readonly bytes: number; readonly atMs: number };
 
 export const timesFile = (log: string): string => `${log}.times`;
 
-/** Notes that the log has so many bytes now. Called now and again while the program runs, it tells the time of each line to within that. */
-export const markTimes = async (log: string, bytes: number, nowMs: number): Promise<void> =>
-  appendFile(timesFile(log), `${bytes} ${nowMs}\n`, { mode: 0o600 });
+/** So that no log is cut between the look at its length and the note of it. */
+const turns = new OneAtATime();
 
-/** Undefined when the lines of the log tell their times themselves. */
+/**
+ * Notes that the log has so many bytes now. Called now and again while the program runs, it tells the time of each line to
+ * within that. A length that the log has no more is that of the log before it, and is not noted.
+ */
+export const markTimes = (log: string, bytes: number, nowMs: number): Promise<void> =>
+  turns.run(async () => {
+    const { size } = await stat(log).catch(() => ({ size: 0 }));
+    if (bytes <= size) await append(log, { bytes, atMs: nowMs });
+  });
+
+/** What was noted of a log, up to its length at this moment. */
+export type Noted = { readonly bytes: number; readonly marks: readonly TimeMark[] };
+
+/**
+ * For those that read the log as far as it came: notes that length too, so that a line keeps the time with which it was
+ * read first. Undefined when the lines of the log tell their times themselves, or there is none.
+ */
+export const noteTimes = (log: string): Promise<Noted | undefined> =>
+  turns.run(async () => {
+    const marks = await readTimes(log);
+    const found = await stat(log).catch(() => undefined);
+    if (marks === undefined || found === undefined) return undefined;
+    const last = marks.at(-1);
+    if (last !== undefined && found.size <= last.bytes) return { bytes: found.size, marks };
+    const mark = { bytes: found.size, atMs: Math.max(Math.floor(found.mtimeMs), last?.atMs ?? 0) };
+    await append(log, mark);
+    return { bytes: found.size, marks: [...marks, mark] };
+  });
+
+const append = (log: string, { bytes, atMs }: TimeMark): Promise<void> =>
+  appendFile(timesFile(log), `${bytes} ${atMs}\n`, { mode: 0o600 });
+
+/** In order. Undefined when the lines of the log tell their times themselves. */
 export const readTimes = async (log: string): Promise<readonly TimeMark[] | undefined> => {
   const text = await readFile(timesFile(log), 'utf8').catch(() => undefined);
-  return text
-    ?.split('\n')
-    .filter((line) => line !== '')
-    .map((line) => {
-      const [bytes, atMs] = line.split(' ');
-      return { bytes: Number(bytes), atMs: Number(atMs) };
-    });
+  if (text === undefined) return undefined;
+  const marks: TimeMark[] = [];
+  for (const line of text.split('\n')) {
+    const [bytes, atMs] = line.split(' ').map(Number);
+    // What was noted once stays: a later mark of the same length, or less, tells nothing.
+    if (bytes === undefined || atMs === undefined || bytes <= (marks.at(-1)?.bytes ?? -1)) continue;
+    marks.push({ bytes, atMs });
+  }
+  return marks;
 };
 
-/** The log's first `cutBytes` went and the rest moved to `to`; what comes now begins at 0. Nothing to do for logs without marks. */
-export const moveTimes = async (log: string, to: string, cutBytes: number, nowMs: number): Promise<void> => {
+/**
+ * Empties a log whose first `cutBytes` went, and the rest of which was copied for `to`. Without marks there is nothing to
+ * do but that.
+ */
+export const cutLog = (log: string, to: string, cutBytes: number, nowMs: number): Promise<void> =>
+  turns.run(async () => {
+    await moveTimes(log, to, cutBytes, nowMs);
+    await truncate(log, 0);
+  });
+
+const moveTimes = async (log: string, to: string, cutBytes: number, nowMs: number): Promise<void> => {
   const marks = await readTimes(log);
   if (marks === undefined) return;
   const kept = marks.filter(({ bytes }) => bytes > cutBytes);

@@ -73,7 +73,7 @@ it('tells when lines were noticed that tell no time, also after their log was mo
   await appendFile(path, `${at(7)} is the program's own\n`);
   await markTimes(path, 46, 2000);
   await appendFile(path, `${long}\n`);
-  await markTimes(path, 700_000, 3000);
+  await markTimes(path, 46 + 600_001, 3000);
   await boundLog(path, 4000);
   await appendFile(path, 'after\n');
   await markTimes(path, 6, 5000);
@@ -83,6 +83,49 @@ it('tells when lines were noticed that tell no time, also after their log was mo
     [3000, long.length],
     [5000, 5],
   ]);
+});
+
+it('a line that tells no time keeps the one with which it was first read, whatever is noted of it later', async () => {
+  const path = logFile(folder, 'r1');
+  const times = async (): Promise<readonly string[]> => (await collect(read())).map(({ timestamp }) => timestamp);
+  await markTimes(path, 0, 1000);
+  await appendFile(path, 'one\ntw');
+  const [one, begun] = await times();
+  await markTimes(path, 6, Date.now() + 5000);
+  await appendFile(path, 'o\nthree\n');
+  const three = (await times()).at(-1);
+  expect(await times()).toEqual([one, begun, three]);
+  // Noted in another order than looked at.
+  await markTimes(path, 4, Date.now() + 9000);
+  await markTimes(path, 14, Date.now() + 9000);
+  expect(await times()).toEqual([one, begun, three]);
+  await appendFile(path, `${'x'.repeat(600_000)}\n`);
+  const all = await times();
+  await boundLog(path, Date.now() + 10_000);
+  expect(await times()).toEqual(all);
+});
+
+it('follows a log that tells no times, and shows each line with the time that it keeps', async () => {
+  const path = logFile(folder, 'r1');
+  const ended = new AbortController();
+  await markTimes(path, 0, 1000);
+  const followed: ReplicaLine[] = [];
+  let heard = (): void => {};
+  const following = (async () => {
+    for await (const line of read({ follow: true, signal: ended.signal })) {
+      followed.push(line);
+      heard();
+    }
+  })();
+  for (let line = 1; line <= 5; line++) {
+    const arrived = new Promise<void>((resolve) => (heard = resolve));
+    await appendFile(path, `line ${line}\n`);
+    await arrived;
+    await markTimes(path, 7 * line, Date.now() + 1000 * line);
+  }
+  ended.abort();
+  await following;
+  expect(followed).toEqual(await collect(read()));
 });
 
 it('follows through moves and new replicas, loses and repeats nothing, and ends when told', async () => {

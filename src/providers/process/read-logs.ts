@@ -2,7 +2,7 @@ import { open, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../std/clock.ts';
 import type { LogOptions, ReplicaLine } from '../provider.ts';
-import { readTimes, timeAt } from './log-times.ts';
+import { noteTimes, readTimes, timeAt, type Noted } from './log-times.ts';
 import { earlierLog } from './replica-logs.ts';
 
 /** Lines of the past that one reader gets, at most. */
@@ -97,6 +97,8 @@ class Reader {
   /** Of the log that was moved away last, to see when another is. */
   #moved: string | undefined;
   #held: Buffer = Buffer.alloc(0);
+  /** When its beginning was noticed. */
+  #heldMs: number | undefined;
   #lastMs = 0;
 
   constructor(folder: string, id: string) {
@@ -116,25 +118,27 @@ class Reader {
     }
     if (earlier || moved !== this.#moved) this.#position = 0;
     this.#moved = moved;
-    this.#position = yield* this.#read(this.#path, this.#position);
+    this.#position = yield* this.#read(this.#path, this.#position, await noteTimes(this.#path));
   }
 
   /** A last line without an end. */
   rest(): Line | undefined {
     if (this.#held.length === 0) return undefined;
-    const line = this.#line(this.#held.toString('utf8'), undefined);
+    const line = this.#line(this.#held.toString('utf8'), this.#heldMs);
     this.#held = Buffer.alloc(0);
     return line;
   }
 
   /** Returns how far it got. */
-  async *#read(path: string, from: number): AsyncGenerator<Line, number> {
+  async *#read(path: string, from: number, noted?: Noted): AsyncGenerator<Line, number> {
     const file = await open(path, 'r').catch(() => undefined);
     if (file === undefined) return from;
     try {
-      const { size, mtimeMs } = await file.stat();
+      const { size: length, mtimeMs } = await file.stat();
+      const size = Math.min(length, noted?.bytes ?? length);
       if (size <= from) return from;
-      const marks = await readTimes(path);
+      // A log that was moved away grows no more.
+      const marks = noted?.marks ?? (await readTimes(path));
       const noticed = marks && ((byte: number): number => timeAt(marks, byte, Math.floor(mtimeMs)));
       if (this.#lastMs === 0) this.#lastMs = Math.floor(mtimeMs);
       const chunk = Buffer.alloc(chunkBytes);
@@ -161,6 +165,7 @@ class Reader {
       yield this.#line(text, noticed?.(place));
     }
     this.#held = Buffer.from(bytes.subarray(at));
+    this.#heldMs = noticed?.(start + at);
     if (this.#held.length < longestLineBytes) return;
     const text = this.#held.toString('utf8');
     this.#held = Buffer.alloc(0);

@@ -1,6 +1,6 @@
-import { copyFile, mkdir, open, readdir, rename, rm, stat, truncate } from 'node:fs/promises';
+import { copyFile, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { moveTimes, timesFile } from './log-times.ts';
+import { cutLog, timesFile } from './log-times.ts';
 
 /** A log that grew past this moves to `ID.log.1` and begins anew: a replica's log stays near 1 MiB. */
 const fullBytes = 512 * 1024;
@@ -27,8 +27,7 @@ export const boundLog = async (path: string, nowMs: number): Promise<void> => {
   );
   if (size <= fullBytes) return;
   const copy = `${earlierLog(path)}.new`;
-  await moveTimes(path, earlierLog(path), await keepEnd(path, copy, size), nowMs);
-  await truncate(path, 0);
+  await cutLog(path, earlierLog(path), await keepEnd(path, copy, size), nowMs);
   // Last, so that whoever follows the log finds the one before it whole.
   await rename(copy, earlierLog(path));
 };

@@ -74,10 +74,11 @@ export const asyncCases = (gateways: () => Gateways): void => {
 
     afterAll(() => receiver?.stop());
 
-    it('are 202 at once, with an empty body and an id', async () => {
+    it('are 202 at once, with an empty body, an id and the time', async () => {
       const answer = await later('probe', { body: 'x' });
       expect([answer.status, answer.text]).toEqual([202, '']);
       expect(answer.headers['x-call-id']).toMatch(/^[-0-9a-f]{36}$/);
+      expect(answer.headers['x-start-time']).toMatch(/^\d{19}$/);
     });
 
     it('keep the id that a caller chose, for the function and the callback', async () => {

@@ -95,16 +95,31 @@ export const functionCases = (gateways: () => Gateways): void => {
       await one.remove('bare');
     });
 
-    it('can be called as soon as availableReplicas is 1', async () => {
+    it.each([
+      ['anywhere', []],
+      ['at the node that is asked', ['skein.node==node-1']],
+      ['at another node', ['skein.node==node-2']],
+    ])('that live %s can be called as soon as availableReplicas is 1', async (where, constraints) => {
+      const { one } = gateways();
+      for (let round = 0; round < 20; round += 1) {
+        const service = `soon-${where.replaceAll(' ', '-')}-${round}`;
+        await one.deploy({ service, image: 'probe', constraints });
+        const answer = await one.call(service, { body: 'at once' });
+        expect([answer.status, answer.headers['x-skein-reason']]).toEqual([200, undefined]);
+        await one.remove(service);
+      }
+    });
+
+    it('that come back under their name, at another node, can be called as soon as availableReplicas is 1', async () => {
       const { one, two } = gateways();
-      await one.deploy({ service: 'soon', image: 'probe' });
-      expect((await one.call('soon', { body: 'at once' })).status).toBe(200);
-      await one.remove('soon');
-      const constraints = ['skein.node==node-2'];
-      await one.must('POST', '/system/functions', { service: 'soon', image: 'probe', constraints });
-      await two.ready('soon');
-      expect((await two.call('soon')).status).toBe(200);
-      await one.remove('soon');
+      for (let round = 0; round < 8; round += 1) {
+        const constraints = [`skein.node==node-${1 + (round % 2)}`];
+        await one.deploy({ service: 'again', image: 'probe', constraints });
+        expect((await one.call('again')).status).toBe(200);
+        await two.ready('again');
+        expect((await two.call('again')).status).toBe(200);
+        await one.remove('again');
+      }
     });
 
     it('are updated by PUT, which keeps the time of their creation', async () => {
@@ -137,6 +152,18 @@ export const functionCases = (gateways: () => Gateways): void => {
       expect([status.status, status.text]).toEqual([404, '']);
       isSentence(await remove({ functionName: 'gone' }), 404, 'service gone not found');
       await until('calls are refused', async () => (await one.call('gone')).status === 404);
+    });
+
+    it('of another node that are removed are called, or are unknown, and nothing between', async () => {
+      const { one, two } = gateways();
+      for (let round = 0; round < 5; round += 1) {
+        const service = `going-${round}`;
+        await one.deploy({ service, image: 'probe', constraints: ['skein.node==node-2'] });
+        await (round % 2 === 0 ? one : two).remove(service);
+        const seen = new Set<number>();
+        await until('calls are refused', async () => seen.add((await one.call(service)).status).has(404));
+        expect([...seen].filter((status) => status !== 200)).toEqual([404]);
+      }
     });
 
     it('of another namespace are meant by the body, the query or the name; the body comes before the query', async () => {

@@ -119,6 +119,17 @@ export const invokeCases = (gateways: () => Gateways): void => {
       expect(BigInt(headers['x-start-time'] ?? 0)).toBeLessThanOrEqual(after);
     });
 
+    it.each(['one', 'two'] as const)('tell the caller when they began too, served at node %s', async (at) => {
+      const number = at === 'one' ? 1 : 2;
+      const { one } = gateways();
+      const service = `began-${at}`;
+      await one.deploy({ service, image: 'probe', constraints: [`skein.node==node-${number}`] });
+      const answer = await one.call(service, { headers: { 'x-start-time': '7' } });
+      expect(answer.headers['x-start-time']).toMatch(/^\d{19}$/);
+      expect(answer.headers['x-start-time']).toBe(answer.json<Seen>().headers['x-start-time']);
+      await one.remove(service);
+    });
+
     it('tell the caller how long the function took, unless it says so itself', async () => {
       const answer = await gateways().one.call('probe');
       expect(answer.headers['x-duration-seconds']).toMatch(/^\d+\.\d{6}$/);
@@ -200,6 +211,7 @@ export const invokeCases = (gateways: () => Gateways): void => {
       expect(answer.headers['x-skein-reason']).toBe('unknown-function');
       expect(answer.headers['x-openfaas-internal']).toMatch(/\w/);
       expect(answer.headers['x-call-id']).toMatch(uuid);
+      expect(answer.headers['x-start-time']).toMatch(/^\d{19}$/);
     });
 
     it('a function that broke off is 502, from the platform', async () => {

@@ -116,6 +116,20 @@ export const logCases = (gateways: () => Gateways): void => {
       }
     });
 
+    it('give a line the same time whenever they are read', async () => {
+      const first = new Map<string, string>();
+      const read = async (): Promise<readonly Line[]> =>
+        (await logs('name=teller')).filter(({ text }) => text.startsWith('steady-'));
+      for (let round = 0; round < 10; round += 1) {
+        await say(`steady-${round}`);
+        for (const { text, timestamp } of await read()) if (!first.has(text)) first.set(text, timestamp);
+      }
+      await said('steady-9');
+      for (const { text, timestamp } of await read()) {
+        expect([text, timestamp]).toEqual([text, first.get(text) ?? timestamp]);
+      }
+    });
+
     it('end by themselves without follow', async () => {
       for (const follow of ['', '&follow=false', '&follow=0']) {
         const stream = await gateways().one.open('GET', `/system/logs?name=teller${follow}`);

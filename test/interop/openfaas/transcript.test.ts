@@ -57,7 +57,7 @@ it('faas-cli is answered as the transcript says, command by command', async () =
   await cli.ready('echo');
   await cli.invoke('echo', 'hello');
   await callLater(cli);
-  await counted(2);
+  await measured(2);
   await cli.list();
   await cli.describe('echo');
   await cli.logs('echo', 4);
@@ -113,5 +113,9 @@ const callLater = async (cli: FaasCli): Promise<void> => {
   receiver.close();
 };
 
-const counted = (calls: number): Promise<unknown> =>
-  until('the calls are counted', async () => (await running.one.status('echo')).invocationCount === calls);
+/** Nodes count what they carry, and read what functions use, now and then. */
+const measured = (calls: number): Promise<unknown> =>
+  until('the calls are counted, and what they use is measured', async () => {
+    const { invocationCount, usage } = await running.one.status('echo', '?usage=1');
+    return invocationCount === calls && usage !== undefined;
+  });
