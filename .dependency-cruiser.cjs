@@ -1,6 +1,6 @@
 /** Imports point one way: cli → features → interfaces → domain → std. Each rule says why it exists. */
 const interfaces = 'routing|strategies|providers|dataplanes|membership|bundles|queues|telemetry';
-const features = 'catalogue|secrets|gateway|agent|autoscaler|loadtest|builder|config|async';
+const features = 'catalogue|secrets|gateway|agent|autoscaler|capacity|loadtest|builder|config|async';
 const choices = 'strategies|providers|dataplanes|membership|queues';
 
 /** Tests and what only they use may reach for real parts. */
@@ -66,7 +66,7 @@ module.exports = {
       comment:
         'Strategies, routing, merging and scaling decide; the agent, the simulator and the emulator run the same code. No I/O here.',
       from: {
-        path: '^src/(routing|strategies|autoscaler|domain)/|^src/catalogue/(merge|record|placement)',
+        path: '^src/(routing|strategies|autoscaler|capacity|domain)/|^src/catalogue/(merge|record|placement)',
         pathNot: '\\.test\\.ts$|conformance',
       },
       to: { dependencyTypes: ['core'] },

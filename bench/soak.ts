@@ -3,6 +3,7 @@ import type { LoadResult } from '../src/loadtest/load-result.ts';
 import { runLoad } from '../src/loadtest/run-load.ts';
 import { countOf, filesBelow, heldBy } from './lib/footprint.ts';
 import { inRepository, withFederation, type BenchFederation } from './lib/federation.ts';
+import { liveHeapOf } from './lib/live-heap.ts';
 import { positive, readOptions } from './lib/options.ts';
 import type { Role } from './lib/processes.ts';
 import { machineNow, publish, type Table } from './lib/report.ts';
@@ -10,7 +11,7 @@ import { meanOf, quantile, slopeOf, sum } from './lib/statistics.ts';
 
 const about = `Three nodes of 4, 8 and 16 slots at half load for a long time: short and long calls, computing ones, large bodies, forked
 programs, at all three nodes, most at the smallest. Memory, descriptors and processes of every process are looked at every
-10 seconds, and must stay flat.`;
+10 seconds. At each quarter agents, data planes and watchdogs collect their garbage, and what they then hold must stay flat.`;
 
 const options = readOptions('soak', about, {
   minutes: { help: 'how long', fallback: '30' },
@@ -25,8 +26,12 @@ const share = positive(options.share);
 const windowMs = totalMs / positive(options.windows);
 
 const slots = [4, 8, 16];
-/** Flat: the last quarter holds at most so much more than the second, after a first quarter to warm up. */
+/**
+ * Flat, after a first quarter to warm up: what is held without garbage, descriptors, and for replicas the pages of each,
+ * grew at most so much. Pages of other processes are shown only: garbage that nobody needs the room of is left lying.
+ */
 const mostGrowth = 0.05;
+const mostGrowthBytes = 3 * 1024 ** 2;
 const fewDescriptors = 16;
 const leastMinutes = 20;
 
@@ -64,6 +69,8 @@ type Sample = {
   readonly files: number;
 };
 type Group = { readonly processes: number; readonly pssBytes: number; readonly descriptors: number };
+/** What a process holds without garbage, at a quarter's end. */
+type Heap = { readonly seconds: number; readonly name: string; readonly bytes: number };
 type Run = { readonly stream: Stream; readonly window: number; readonly result: LoadResult };
 
 const sampleOf = async ({ nodes }: BenchFederation, began: number): Promise<Sample> => {
@@ -83,6 +90,18 @@ const sampleOf = async ({ nodes }: BenchFederation, began: number): Promise<Samp
   return { seconds: (performance.now() - began) / 1000, groups, files };
 };
 
+const heapsOf = async ({ nodes }: BenchFederation, began: number): Promise<readonly Heap[]> => {
+  const heaps: Heap[] = [];
+  for (const node of nodes) {
+    for (const { pid, role } of await heldBy(node.pid())) {
+      if (role === 'worker') continue;
+      const bytes = await liveHeapOf(pid);
+      heaps.push({ seconds: (performance.now() - began) / 1000, name: `${node.name} ${roleNames[role]}`, bytes });
+    }
+  }
+  return heaps;
+};
+
 const roleNames: Readonly<Record<Role, string>> = {
   up: 'up',
   agent: 'agent',
@@ -100,7 +119,13 @@ const load = ({ nodes }: BenchFederation, stream: Stream, durationMs: number): P
     ...(stream.body !== undefined && { body: stream.body }),
   });
 
-const measure = (): Promise<{ readonly samples: readonly Sample[]; readonly runs: readonly Run[] }> =>
+type Measured = {
+  readonly samples: readonly Sample[];
+  readonly heaps: readonly Heap[];
+  readonly runs: readonly Run[];
+};
+
+const measure = (): Promise<Measured> =>
   withFederation({ slots }, async (federation) => {
     for (const name of new Set(streams.map((stream) => stream.function)))
       await federation.deploy(inRepository(`functions/${name}`), name);
@@ -113,6 +138,13 @@ const measure = (): Promise<{ readonly samples: readonly Sample[]; readonly runs
         if (!over) samples.push(await sampleOf(federation, began));
       }
     })();
+    const heaps: Heap[] = [];
+    const weighing = (async () => {
+      for (const part of [0.25, 0.5, 0.75, 0.97]) {
+        await pause(Math.max(0, began + part * totalMs - performance.now()));
+        heaps.push(...(await heapsOf(federation, began)));
+      }
+    })();
     const windows = Array.from({ length: Math.round(totalMs / windowMs) }, (_, index) => index);
     const runs = await Promise.all(
       streams.flatMap((stream) =>
@@ -123,8 +155,8 @@ const measure = (): Promise<{ readonly samples: readonly Sample[]; readonly runs
       ),
     );
     over = true;
-    await looking;
-    return { samples, runs };
+    await Promise.all([looking, weighing]);
+    return { samples, heaps, runs };
   });
 
 const megabytes = (bytes: number): string => (bytes / 1024 ** 2).toFixed(1);
@@ -135,6 +167,8 @@ type Course = {
   readonly descriptors: readonly [second: number, last: number];
   readonly pss: readonly [second: number, last: number, most: number];
   readonly bytesPerHour: number;
+  /** Without garbage, quarter by quarter; empty for replicas. */
+  readonly heaps: readonly number[];
   readonly flat: boolean;
 };
 
@@ -142,7 +176,8 @@ type Course = {
 const quarter = <T>(values: readonly T[], index: number): readonly T[] =>
   values.slice(Math.floor((index * values.length) / 4), Math.floor(((index + 1) * values.length) / 4));
 
-const courseOf = (samples: readonly Sample[], name: string): Course => {
+const courseOf = (samples: readonly Sample[], weighed: readonly Heap[], name: string): Course => {
+  const heaps = weighed.filter((heap) => heap.name === name).map(({ bytes }) => bytes);
   const all = samples.map(({ seconds, groups }) => ({
     seconds,
     ...(groups[name] ?? { processes: 0, pssBytes: 0, descriptors: 0 }),
@@ -154,7 +189,8 @@ const courseOf = (samples: readonly Sample[], name: string): Course => {
   const descriptors = [mean(second, 'descriptors'), mean(last, 'descriptors')] as const;
   // Replicas come and go with the load: more of them is not a leak of one.
   const come = /(workers|others)$/.test(name);
-  const perProcess = come ? ([pss[0] / mean(second, 'processes'), pss[1] / mean(last, 'processes')] as const) : pss;
+  const each = [pss[0] / mean(second, 'processes'), pss[1] / mean(last, 'processes')] as const;
+  const [from, to] = heaps.length > 1 ? [heaps[0]!, heaps.at(-1)!] : each;
   const sameDescriptors = come || descriptors[1] <= descriptors[0] + fewDescriptors;
   return {
     name,
@@ -164,19 +200,22 @@ const courseOf = (samples: readonly Sample[], name: string): Course => {
     bytesPerHour:
       3_600 *
       slopeOf(all.slice(Math.floor(all.length / 4)).map(({ seconds, pssBytes }) => [seconds, pssBytes] as const)),
-    flat: perProcess[1] <= perProcess[0] * (1 + mostGrowth) && sameDescriptors,
+    heaps,
+    flat: to <= from * (1 + mostGrowth) + mostGrowthBytes && sameDescriptors,
   };
 };
 
 const memoryTable = (courses: readonly Course[]): Table => ({
-  title: 'Memory (PSS) and descriptors: means of the second quarter and of the last',
-  header: ['processes', 'number', 'fds', 'fds last', 'MiB', 'MiB last', 'MiB most', 'MiB an hour', 'flat'],
-  rows: courses.map(({ name, processes, descriptors, pss, bytesPerHour, flat }) => [
+  title:
+    'Descriptors and memory (PSS): means of the second quarter and of the last; and without garbage, after each quarter',
+  header: ['processes', 'number', 'fds', 'last', 'MiB', 'last', 'most', 'MiB an hour', 'MiB without garbage', 'flat'],
+  rows: courses.map(({ name, processes, descriptors, pss, bytesPerHour, heaps, flat }) => [
     name,
     processes.join('–'),
     ...descriptors.map((count) => count.toFixed(0)),
     ...pss.map(megabytes),
     megabytes(bytesPerHour),
+    heaps.map(megabytes).join(', '),
     flat ? 'yes' : 'NO',
   ]),
 });
@@ -214,9 +253,9 @@ const failuresOf = (runs: readonly Run[]): Readonly<Record<string, number>> => {
 };
 
 const machine = machineNow();
-const { samples, runs } = await measure();
+const { samples, heaps, runs } = await measure();
 const names = [...new Set(samples.flatMap(({ groups }) => Object.keys(groups)))].sort();
-const courses = names.map((name) => courseOf(samples, name));
+const courses = names.map((name) => courseOf(samples, heaps, name));
 const failures = failuresOf(runs);
 const failed = sum(runs.map(({ result }) => result.failed + result.unsent));
 const files = [quarter(samples, 1), quarter(samples, 3)].map((part) => meanOf(part.map((one) => one.files)));
@@ -243,6 +282,7 @@ publish(
       failures,
       files,
       samples,
+      heaps,
       runs: runs.map(({ stream, window, result }) => ({ stream: key(stream), window, result })),
     },
   },

@@ -206,7 +206,7 @@ describe('functions', () => {
     expect(image).toBe('hello:latest');
     answers[`PUT /system/bundles/${digest}`] = { status: 201 };
     rmSync(join(folder, 'hello.tgz'));
-    const deployed = await skein(['deploy', '.', '--name', 'hello', '--wait']);
+    const deployed = await skein(['deploy', '.', '--name', 'hello', '--wait', '--timeout', '20s']);
     expect(deployed).toMatchObject({ code: 0, err: '' });
     expect(seen.map(({ line }) => line)).toEqual([
       `PUT /system/bundles/${digest}?image=hello%3Alatest`,

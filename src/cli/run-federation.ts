@@ -12,6 +12,8 @@ export type FederationPlan = {
   readonly data: string;
   readonly nodes: readonly NodePlan[];
   readonly strategy: string;
+  /** What carries requests: `embedded`, unless said otherwise. */
+  readonly dataPlane?: string;
   readonly password: string;
 };
 
@@ -152,7 +154,7 @@ export class LocalFederation {
   }
 
   #flags(node: NodePlan): readonly string[] {
-    const { data, nodes, strategy } = this.#plan;
+    const { data, nodes, strategy, dataPlane } = this.#plan;
     const others = nodes.filter(({ name }) => name !== node.name).map(({ ports }) => `${host}:${ports.federation}`);
     const flags: Readonly<Record<string, string>> = {
       data,
@@ -164,6 +166,7 @@ export class LocalFederation {
       'federation-bootstrap': others.join(','),
       'capacity-slots': String(node.slots),
       'strategy-name': strategy,
+      'data-plane-kind': dataPlane ?? '',
     };
     return Object.entries(flags).flatMap(([name, value]) => (value === '' ? [] : [`--${name}`, value]));
   }

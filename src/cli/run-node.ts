@@ -1,6 +1,6 @@
 import { timingSafeEqual, createHash } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
-import { arch } from 'node:os';
+import { arch, availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { Agent } from '../agent/agent.ts';
 import { federationStatusOf } from '../agent/federation-status.ts';
@@ -51,6 +51,7 @@ import type { Tracing } from '../telemetry/otlp/open-tracing.ts';
 import { createPowerMeter } from '../telemetry/power.ts';
 import { settingsOf } from '../agent/labels.ts';
 import { adminPasswordFile, federationKeyFile, newPassword } from './node-files.ts';
+import { haproxyDataPlane } from './haproxy-data-plane.ts';
 import { makeRunFolder, removeEmptyRunFolder, removeRunFolder } from './run-folder.ts';
 
 export type RunningNode = {
@@ -103,7 +104,9 @@ const assemble = async (
   unwind: (ending: Ending) => Promise<void>,
 ): Promise<RunningNode> => {
   const { node, capacity, provider: providing, timeouts, strategy: sharing } = config;
-  const slots = capacity.slots;
+  const cores = availableParallelism();
+  const measured = capacity.slots === 'auto' ? { min: capacity.min, max: capacity.max } : undefined;
+  const slots = capacity.slots === 'auto' ? 4 * cores : capacity.slots;
   const version = await programVersion();
   writePidFile(pidFile, process.pid);
   stack.push(() => removePidFile(pidFile));
@@ -119,29 +122,34 @@ const assemble = async (
   const tracing = await openTracing(config, log);
   stack.push((ending) => tracing?.close(ending.kind === 'stopped' ? lastSpansMs : 0));
 
-  const dataPlane = new EmbeddedDataPlane({
-    folder,
-    runFolder,
-    clock,
-    log,
-    settings: {
-      gateway: config.gateway.listen,
-      peer: config.peer.listen,
-      systemSocket: join(runFolder, 'system.sock'),
-      peerSystemSocket: join(runFolder, 'peers.sock'),
-      identityFile,
-      nodeName: node.name,
-      logLevel: config.log.level,
-      logFormat: config.log.format === 'pretty' ? 'human' : 'json',
-      peerAckMs: timeouts.peerAckMs,
-      maxHeaderBytes: config.limits.headerBytes,
-      maxBodyBytes: config.limits.bodyBytes,
-      upgradeIdleMs: timeouts.upgradeIdleMs,
-      trustedProxies: [...config.gateway.trustedProxies],
-      accessLog: config.log.access === 'on' ? join(folder, 'access.log') : undefined,
-      tracing: tracingOf(config),
-    },
-  });
+  const embedded = (): EmbeddedDataPlane =>
+    new EmbeddedDataPlane({
+      folder,
+      runFolder,
+      clock,
+      log,
+      settings: {
+        gateway: config.gateway.listen,
+        peer: config.peer.listen,
+        systemSocket: join(runFolder, 'system.sock'),
+        peerSystemSocket: join(runFolder, 'peers.sock'),
+        identityFile,
+        nodeName: node.name,
+        logLevel: config.log.level,
+        logFormat: config.log.format === 'pretty' ? 'human' : 'json',
+        peerAckMs: timeouts.peerAckMs,
+        maxHeaderBytes: config.limits.headerBytes,
+        maxBodyBytes: config.limits.bodyBytes,
+        upgradeIdleMs: timeouts.upgradeIdleMs,
+        trustedProxies: [...config.gateway.trustedProxies],
+        accessLog: config.log.access === 'on' ? join(folder, 'access.log') : undefined,
+        tracing: tracingOf(config),
+      },
+    });
+  const dataPlane =
+    config.dataPlane.kind === 'haproxy'
+      ? haproxyDataPlane({ config, folder, runFolder, credentials, clock, log })
+      : embedded();
   // Before it starts: a start that fails leaves timers, which would keep this process from ending.
   stack.push((ending) => {
     if (ending.kind === 'stopped') return dataPlane.stop(ending.drainMs);
@@ -207,6 +215,8 @@ const assemble = async (
     self: identity.id,
     node: node.location === undefined ? facts : { ...facts, location: node.location },
     slots,
+    measuredSlots: measured,
+    cores,
     catalogue,
     membership,
     provider,
@@ -286,7 +296,7 @@ const assemble = async (
       federationStatusOf({
         agent,
         self: { id: identity.id, name: node.name },
-        slots,
+        slots: agent.slots,
         address: gatewayUrl,
         version,
         location: node.location,
@@ -331,7 +341,7 @@ const assemble = async (
   stack.push(clock.every(usageEveryMs, () => void sample()));
   await sample();
 
-  log.info({ node: node.name, gateway: gatewayUrl, strategy: sharing.name, slots }, 'node ready');
+  log.info({ node: node.name, gateway: gatewayUrl, strategy: sharing.name, slots: capacity.slots }, 'node ready');
   return {
     name: node.name,
     gatewayUrl,

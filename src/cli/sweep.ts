@@ -39,6 +39,9 @@ export const endNode = async (folder: string): Promise<number> => {
   );
   const left = readPidFile(join(folder, 'plane.pid'));
   if (left !== undefined) await end(left);
+  // Beside HAProxy, where calls wait for room.
+  const room = readPidFile(join(folder, 'waiting.pid'));
+  if (room !== undefined) await end(room);
   const replicas = existsSync(join(folder, 'functions')) ? await sweepProcesses(join(folder, 'functions')) : 0;
   await sweepNodeFiles(folder);
   return ended.reduce<number>((sum, count) => sum + count, 0) + replicas;

@@ -20,7 +20,8 @@ const kebab = (key: string): string =>
 const withoutOptional = (schema: unknown): unknown => (schema instanceof z.ZodOptional ? schema.unwrap() : schema);
 
 const kindOf = (schema: unknown): ValueKind => {
-  if (schema instanceof z.ZodNumber) return 'number';
+  // Text that is no number stays text.
+  if (schema instanceof z.ZodNumber || schema instanceof z.ZodUnion) return 'number';
   if (schema instanceof z.ZodArray) return 'list';
   if (schema instanceof z.ZodRecord) return 'map';
   return 'text';
@@ -29,6 +30,8 @@ const kindOf = (schema: unknown): ValueKind => {
 const typeOf = (schema: unknown): string => {
   if (schema instanceof z.ZodEnum) return schema.options.map((option) => `\`${option}\``).join(' or ');
   if (schema instanceof z.ZodPipe) return 'text';
+  if (schema instanceof z.ZodUnion) return schema.options.map(typeOf).join(' or ');
+  if (schema instanceof z.ZodLiteral) return `\`${String(schema.value)}\``;
   if (schema instanceof z.ZodNumber && !schema.isInt) return 'number';
   return { number: 'whole number', list: 'list', map: 'map', text: 'text' }[kindOf(schema)];
 };

@@ -72,6 +72,19 @@ describe('layers', () => {
     });
   });
 
+  test('slots are a number or measured, between bounds that go by the machine', () => {
+    const flags = { 'capacity.slots': 'auto' };
+    expect(loadConfig(sources({ flags })).config.capacity).toEqual({ slots: 'auto', min: 1, max: 128 });
+    write('capacity: { slots: auto, min: 2, max: 20 }');
+    expect(loadConfig(sources()).config.capacity).toEqual({ slots: 'auto', min: 2, max: 20 });
+    expect(problems({ flags: { 'capacity.min': '21' } })).toEqual([
+      '--capacity-min must not be more than capacity.max',
+    ]);
+    expect(problems({ flags: { 'capacity.slots': 'some' } })).toEqual([
+      '--capacity-slots must be a whole number, or auto',
+    ]);
+  });
+
   test('lists and maps can be written as text', () => {
     const { config } = loadConfig(
       sources({

@@ -156,13 +156,22 @@ export const configSchema = z.strictObject({
       fallback: 60_000,
     }),
   }),
-  capacity: z.strictObject({
-    slots: setting(count.min(1), {
-      about: 'How many invocations this node runs at once.',
-      fallback: ({ cores }) => 4 * cores,
-      fallbackText: '4 × the processor cores',
-    }),
-  }),
+  capacity: z
+    .strictObject({
+      slots: setting(z.union([count.min(1), z.literal('auto')], { error: 'must be a whole number, or auto' }), {
+        about:
+          'How many invocations this node runs at once; `auto`: as many as do not slow each other down, measured all the time between `capacity.min` and `capacity.max`.',
+        fallback: ({ cores }) => 4 * cores,
+        fallbackText: '4 × the processor cores',
+      }),
+      min: setting(count.min(1), { about: 'The least slots that `auto` comes to.', fallback: 1 }),
+      max: setting(count.min(1), {
+        about: 'The most slots that `auto` comes to.',
+        fallback: ({ cores }) => 64 * cores,
+        fallbackText: '64 × the processor cores',
+      }),
+    })
+    .refine(({ min, max }) => min <= max, { path: ['min'], message: 'must not be more than capacity.max' }),
   provider: z.strictObject({
     kind: setting(z.enum(['process']), {
       about: 'How functions run: `process`, as processes of this machine.',
@@ -173,7 +182,8 @@ export const configSchema = z.strictObject({
       fallback: 2,
     }),
     maxReplicas: setting(count, {
-      about: 'The most replicas of one function at this node; 0 = as many as it has slots.',
+      about:
+        'The most replicas of one function at this node; 0 = as many as it has slots, and 4 × the cores where those are measured.',
       fallback: 0,
     }),
     idleMs: setting(ms, {
@@ -182,9 +192,18 @@ export const configSchema = z.strictObject({
     }),
   }),
   dataPlane: z.strictObject({
-    kind: setting(z.enum(['embedded']), {
-      about: "What carries requests: `embedded`, Skein's own proxy.",
+    kind: setting(z.enum(['embedded', 'haproxy']), {
+      about: "What carries requests: `embedded`, Skein's own proxy, or `haproxy`, HAProxy 2.6 or newer.",
       fallback: 'embedded',
+    }),
+    haproxyProgram: setting(text, {
+      about: 'The program for `dataPlane.kind: haproxy`: a name that is looked for, or a path.',
+      fallback: 'haproxy',
+    }),
+    haproxyThreads: setting(count.min(1).max(64), {
+      about:
+        "HAProxy's threads. With one, bounds on calls hold exactly; each more may pass them by one call for a moment.",
+      fallback: 1,
     }),
   }),
   queue: z.strictObject({

@@ -4,6 +4,7 @@ import type { Answer } from './answer.ts';
 import type { Call } from './call.ts';
 import type { PlaneState } from './plane-state.ts';
 import { recordOf } from './record-of.ts';
+import { statusFor } from './first-word.ts';
 import { refuse } from './refusals.ts';
 
 /** What a refusal says beside its reason. */
@@ -40,12 +41,13 @@ export class Ends {
     if (call.response.headersSent) call.response.destroy();
     else {
       call.bytesOut += refuse(call.response, {
-        status,
+        status: statusFor(call, reason, status),
         reason,
         subject: call.key,
         ...details,
         node: this.#state.nodeName,
         callId: call.callId,
+        startTime: call.startTime,
         load: call.from === undefined ? undefined : this.#state.load(call.key),
       });
     }

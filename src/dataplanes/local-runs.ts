@@ -128,6 +128,12 @@ export class LocalRuns {
       const tookMs = state.now() - begunAt;
       endReplica(function_, replica.id, ok ? tookMs : undefined);
       if (ok) state.needs.instruments.meter(call.key).ran(tookMs / 1000);
+      // A quick error says nothing of how long a call takes; one that was cut off took at least so long.
+      if (ok ? call.response.statusCode < 500 : state.now() >= call.endsAt) {
+        const counted = state.counts.of(call.key, state.function(call.key) !== undefined);
+        counted.ran += 1;
+        counted.ranMs += tookMs;
+      }
     };
 
     state.needs.replicas.send(replica, call, replicaHeaders(state, call), {

@@ -1,13 +1,14 @@
 import type { FunctionKey, NodeId } from '../domain/ids.ts';
 import type { Reason } from '../domain/reason.ts';
 import { admit } from '../routing/admit.ts';
-import { decide, type Decision } from '../routing/decide.ts';
+import { decide, localRoom, type Decision } from '../routing/decide.ts';
 import { peerLive, prune, reported } from '../routing/live.ts';
 import type { FunctionPlan, PeerPlan, Plan } from '../routing/plan.ts';
 import type { Call } from './call.ts';
 import type { Observation, PeerFunctionHint, PeerHint } from './data-plane.ts';
 import { Demands } from './demands.ts';
 import { Ends } from './ends.ts';
+import { waitsForWord } from './first-word.ts';
 import { Forwards } from './forwards.ts';
 import { valueOf, without } from './headers.ts';
 import { LocalRuns } from './local-runs.ts';
@@ -145,9 +146,12 @@ export class Plane {
     if (call.ended) return;
     if (plan === undefined) return this.refuseUncounted(call, 'no-replica', 503);
     const admission = admit(plan, this.#state.live, from, call.key, this.#state.now());
-    if (!admission.admitted) return this.#ends.refuse(call, admission.reason, admission.status);
+    if (!admission.admitted) {
+      this.#foundNoRoom(call, plan);
+      return this.#ends.refuse(call, admission.reason, admission.status);
+    }
     // Also where the body waits for its own word: that comes once there is a replica, which may take a start.
-    call.response.writeProcessing();
+    if (waitsForWord(call)) call.response.writeProcessing();
     this.#metered(call);
     this.#runs.serve(call, plan.functions[call.key] as FunctionPlan);
   }
@@ -209,7 +213,19 @@ export class Plane {
     if (plan === undefined) return this.refuseUncounted(call, 'no-replica', 503);
     const { key, tried, hops } = call;
     const asked = { key, now: this.#state.now(), tried, hops, again };
-    this.#place(call, decide(plan, this.#state.live, asked, this.#needs.random));
+    const decision = decide(plan, this.#state.live, asked, this.#needs.random);
+    if (!again && decision.kind !== 'serve') this.#foundNoRoom(call, plan);
+    this.#place(call, decision);
+  }
+
+  /** Counts which bound was in the way of a call that is not served here; a rate, or a share that is not ours, is none. */
+  #foundNoRoom({ key }: Call, plan: Plan): void {
+    const function_ = plan.functions[key];
+    if (function_ === undefined) return;
+    const { live, counts } = this.#state;
+    const room = localRoom(plan, function_, live, live.functions.get(key), this.#state.now());
+    if (room === 'slots') counts.of(key, true).foundFull += 1;
+    if (room === 'limit') counts.of(key, true).foundLimit += 1;
   }
 
   #place(call: Call, decision: Decision): void {

@@ -16,7 +16,7 @@ const sentences: Record<Reason, (subject: string, hint: string) => string> = {
 };
 
 /** What a refused caller reads. */
-const sentenceOf = (reason: Reason, subject: string, hint = ''): string => sentences[reason](subject, hint);
+export const sentenceOf = (reason: Reason, subject: string, hint = ''): string => sentences[reason](subject, hint);
 
 /** Which refusals of a peer mean that the call did not run there, so that another place may be tried. */
 export const notRun: ReadonlySet<string> = new Set<Reason>([
@@ -41,12 +41,14 @@ export type Refusal = {
   readonly closes?: boolean;
   readonly node: string;
   readonly callId: string | undefined;
+  /** Nanoseconds since the epoch; for clients. */
+  readonly startTime?: string | undefined;
   readonly load: string | undefined;
 };
 
 /** The one place where a call that its function did not answer becomes an answer. Answers the length of its body. */
 export const refuse = (response: Outgoing, refusal: Refusal): number => {
-  const { status, reason, subject, hint, node, callId, load } = refusal;
+  const { status, reason, subject, hint, node, callId, startTime, load } = refusal;
   const body = Buffer.from(`${sentences[reason](subject, hint === undefined ? '' : ` ${hint}`)}\n`);
   const headers = [
     'Content-Type',
@@ -63,6 +65,7 @@ export const refuse = (response: Outgoing, refusal: Refusal): number => {
     'skein',
   ];
   if (callId !== undefined) headers.push('X-Call-Id', callId);
+  if (startTime !== undefined) headers.push('X-Start-Time', startTime);
   if (load !== undefined) headers.push('X-Skein-Load', load);
   if (status === 503 || status === 429) headers.push('Retry-After', '1');
   if (refusal.closes === true) headers.push('Connection', 'close');

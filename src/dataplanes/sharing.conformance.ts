@@ -213,6 +213,21 @@ export const sharingConformance = (
       await first;
     });
 
+    it('lets calls wait for a place that is to come, as long as the queue allows: a peer of no weight', async () => {
+      const { a, b } = nodes();
+      const url = `${a.url}/function/coming`;
+      const put = (weight: number, queueMs: number): Promise<void> =>
+        a.apply(8, { coming: functionPlan([], { peers: [{ id: b.id, weight }], queueMs }) }, [b.asPeer(8)]);
+      await b.apply(8, { coming: functionPlan([await b.replica('coming', saying('came'))]) }, [a.asPeer(8)]);
+      await put(0, 20_000);
+      const answer = call(url);
+      await eventually(async () => (await a.observed('coming')).queued === 1, 'it waits');
+      await put(1, 20_000);
+      expect(await answer).toMatchObject({ status: 200, body: 'came', node: 'b' });
+      await put(0, 30);
+      expect(await call(url)).toMatchObject({ status: 503, reason: 'queue-timeout' });
+    });
+
     it('refuses a share of the calls, each drawn once, also of those that waited', async () => {
       const { gate, url } = await gated('shed', 1, { queueMs: 10_000, rejectShare: 0.5 });
       const all = times(60, () => call(url));

@@ -79,6 +79,7 @@ const vectors: readonly (readonly [name: string, bytes: string])[] = [
 /** Whoever reads the bytes, here, at a peer or in the function, reads the same requests. */
 export const smugglingConformance = (
   nodes: () => { readonly a: TestNode; readonly b: TestNode; readonly c: TestNode },
+  isHeld: (vector: string) => boolean = () => true,
 ): void => {
   describe.each(['here', 'through a peer'] as const)('requests of two meanings, served %s', (where) => {
     const seen: Seen[] = [];
@@ -111,7 +112,9 @@ export const smugglingConformance = (
       await guard();
       const { a } = nodes();
       const results = await Promise.all(
-        vectors.map(async ([name, bytes]) => [name, await exchange(a.port, bytes, undefined, 700)] as const),
+        vectors
+          .filter(([name]) => isHeld(name))
+          .map(async ([name, bytes]) => [name, await exchange(a.port, bytes, undefined, 700)] as const),
       );
       for (const [name, text] of results) {
         const statuses = text.match(/HTTP\/1\.1 \d{3}/g) ?? [];

@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { InvalidArgumentError, type Command } from 'commander';
+import { InvalidArgumentError, Option, type Command } from 'commander';
 import { SkeinError } from '../../domain/errors.ts';
 import { loadOrCreateFederationKey } from '../../membership/federation-key.ts';
 import { loadOrCreateSecret } from '../../membership/secret-file.ts';
@@ -38,6 +38,7 @@ type UpFlags = {
   readonly nodes: number;
   readonly port: number;
   readonly strategy: string;
+  readonly dataPlane: string;
   readonly capacity?: readonly number[];
   /** Commander sets no default for an option that is added while a command is read. */
   readonly samples?: false;
@@ -50,6 +51,9 @@ export const define = (command: Command): void => {
     .option('--port <p>', 'port of the first gateway; the others follow', whole('port', 1, maxPort), 8080)
     .option('--capacity <list>', 'slots of each node: how many calls it runs at once (default: 4,8,16)', capacityList)
     .option('--strategy <name>', `how load is shared: ${strategyNames.join(', ')}`, 'least-loaded')
+    .addOption(
+      new Option('--data-plane <kind>', 'what carries requests').choices(['embedded', 'haproxy']).default('embedded'),
+    )
     .option('--no-samples', 'do not deploy the sample functions')
     .addHelpText('after', details)
     .action(up);
@@ -127,7 +131,7 @@ const planOf = async (flags: UpFlags, data: string): Promise<FederationPlan> => 
     slots: capacity[index % capacity.length]!,
     ports: portsFrom(flags.port + index),
   }));
-  return { data, nodes, strategy, password: password.trim() };
+  return { data, nodes, strategy, dataPlane: flags.dataPlane, password: password.trim() };
 };
 
 const nameOfStrategy = (text: string): string => {

@@ -1,4 +1,5 @@
-import { createServer, request as httpRequest, Agent, type Server } from 'node:http';
+import { createServer, request as httpRequest, Agent } from 'node:http';
+import type { Server } from 'node:net';
 import { rm } from 'node:fs/promises';
 import { functionKey, nodeId } from '../../domain/ids.ts';
 import { localRoute, type Plan } from '../../routing/plan.ts';
@@ -20,7 +21,7 @@ const parallel = 8;
  */
 export const warmUp = async (path: string, peers: PeerClients, upstream: Upstream): Promise<void> => {
   const replicaPath = `${path}r`;
-  const replicas = new ReplicaClients();
+  const replicas = new ReplicaClients(systemClock);
   const plane = new Plane({
     replicas,
     peers,
@@ -42,7 +43,7 @@ export const warmUp = async (path: string, peers: PeerClients, upstream: Upstrea
   };
   const front = publicListener(bounds);
   const echo = createServer((request, response) => void request.pipe(response));
-  await Promise.all([listen(echo, replicaPath), listen(front, path)]);
+  await Promise.all([listen(echo, replicaPath), listen(front.sockets, path)]);
   const agent = new Agent({ keepAlive: true, maxSockets: parallel });
   const workers = Array.from({ length: parallel }, async () => {
     for (let call = 0; call < calls / parallel; call += 1) await post(path, agent);
@@ -52,7 +53,6 @@ export const warmUp = async (path: string, peers: PeerClients, upstream: Upstrea
   replicas.retain(new Set());
   front.close();
   echo.close();
-  front.closeAllConnections();
   echo.closeAllConnections();
   await Promise.all([rm(path, { force: true }), rm(replicaPath, { force: true })]);
 };
