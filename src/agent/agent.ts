@@ -75,6 +75,9 @@ export type AgentNeeds = {
   readonly announcement: Omit<Announcement, 'slots' | 'draining'>;
 };
 
+/** Of what is told of a function that is not ready. */
+const maxProblem = 1_000;
+
 /** How often bundles that nothing names are looked for. */
 const sweepMs = 10 * 60_000;
 
@@ -266,7 +269,7 @@ export class Agent {
     const present = new Map(
       (await this.#needs.provider.list()).map((one) => [functionKey(one.spec.ref.name, one.spec.ref.namespace), one]),
     );
-    return [...this.#hosted.values()].map(({ key, ref, spec, value }) => {
+    return [...this.#hosted.values()].map(({ key, ref, spec, value, problem }) => {
       const there = present.get(key);
       const { replicas = 0 } = there ?? {};
       const available = namedHere(this.#inForce, key, this.#needs.provider.resolve(ref));
@@ -280,6 +283,7 @@ export class Agent {
         usage: this.#measures.usage(key),
         wish: revisionOf(value, value.deployment),
         ready: isCurrent && available >= replicas && runsHere(this.#inForce, key),
+        ...(problem !== undefined && { problem: problem.slice(0, maxProblem) }),
       };
     });
   }

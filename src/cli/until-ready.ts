@@ -38,5 +38,7 @@ export const untilReady = async (name: string, namespace: string | undefined, ne
   }
 };
 
-const sayLate = ({ node, state, replicas, availableReplicas }: FunctionAtNode): string =>
-  state === 'starting' && replicas > 0 ? `${node} starting, ${availableReplicas} of ${replicas}` : `${node} ${state}`;
+const sayLate = ({ node, state, replicas, availableReplicas, problem }: FunctionAtNode): string => {
+  const how = state === 'starting' && replicas > 0 ? `starting, ${availableReplicas} of ${replicas}` : state;
+  return problem === undefined ? `${node} ${how}` : `${node} ${how}: ${problem}`;
+};

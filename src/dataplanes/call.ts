@@ -132,7 +132,8 @@ export class Call {
 export const bodyOf = ({ rawHeaders }: Incoming): Body => {
   const length = valueOf(rawHeaders, 'content-length');
   if (valueOf(rawHeaders, 'transfer-encoding') !== undefined) return { kind: 'stream' };
-  if (length === undefined || length === '0') return { kind: 'none' };
+  // Zero has more than one spelling.
+  if (length === undefined || Number(length) === 0) return { kind: 'none' };
   return { kind: 'stream', length: Number(length) };
 };
 

@@ -39,8 +39,17 @@ export const selfSigned = async (privateKey: KeyObject, now: number): Promise<Ch
 
 /** The Ed25519 key of a certificate, 32 bytes in hexadecimal; undefined when it holds another kind of key. */
 export const publicKeyOf = (der: Buffer): string | undefined => {
-  const { publicKey } = new X509Certificate(der);
-  if (publicKey.asymmetricKeyType !== 'ed25519') return undefined;
+  const publicKey = keyIn(der);
+  if (publicKey?.asymmetricKeyType !== 'ed25519') return undefined;
   const { x } = publicKey.export({ format: 'jwk' });
   return x === undefined ? undefined : Buffer.from(x, 'base64url').toString('hex');
+};
+
+/** Strangers may show certificates that nothing here can read. */
+const keyIn = (der: Buffer): KeyObject | undefined => {
+  try {
+    return new X509Certificate(der).publicKey;
+  } catch {
+    return undefined;
+  }
 };

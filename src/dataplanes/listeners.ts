@@ -33,11 +33,14 @@ const limits = {
   stallMs: 60_000,
 } as const;
 
+/** What a node adds to the head of a call that it passes on: who may call one node may be served by another. */
+const addedOnTheWay = { bytes: 4_096, headers: 32 } as const;
+
 type Handle = (request: Http1Incoming, response: Outgoing, upgrade: Upgrade | undefined) => void;
 
 /** For clients. `X-Skein-*` from them means nothing and does not travel; who claims to be a node is refused. */
 export const publicListener = (needs: ListenerNeeds): Http1Server =>
-  serve(createSocketServer(), needs, (request, response, upgrade) => {
+  serve(createSocketServer(), needs, { bytes: 0, headers: 0 }, (request, response, upgrade) => {
     if (valueOf(request.rawHeaders, 'dfaas-node-id') !== undefined) {
       refuse(response, notAPeer(needs, request));
       return;
@@ -69,7 +72,7 @@ export const peerListener = (needs: ListenerNeeds, credentials: ChannelCredentia
     const timer = setTimeout(() => senderOn(socket) ?? socket.destroy(), strangerMs);
     socket.once('close', () => clearTimeout(timer));
   });
-  return serve(sockets, needs, (request, response, upgrade) => {
+  return serve(sockets, needs, addedOnTheWay, (request, response, upgrade) => {
     const from = request.socket instanceof TLSSocket ? senderOn(request.socket) : undefined;
     if (from !== undefined) return pass(needs, request, response, upgrade, from);
     // A stranger may not hold a connection that members need.
@@ -79,10 +82,18 @@ export const peerListener = (needs: ListenerNeeds, credentials: ChannelCredentia
   });
 };
 
-const serve = (sockets: SocketServer, needs: ListenerNeeds, handle: Handle): Http1Server =>
-  new Http1Server(sockets, { ...limits, maxHeadBytes: needs.maxHeaderBytes }, needs.clock, (request, response) =>
+const serve = (
+  sockets: SocketServer,
+  needs: ListenerNeeds,
+  added: { readonly bytes: number; readonly headers: number },
+  handle: Handle,
+): Http1Server => {
+  const maxHeadBytes = needs.maxHeaderBytes + added.bytes;
+  const maxHeaders = limits.maxHeaders + added.headers;
+  return new Http1Server(sockets, { ...limits, maxHeadBytes, maxHeaders }, needs.clock, (request, response) =>
     handle(request, response, upgradeOf(request.head, response)),
   );
+};
 
 /** To a function, to this node's own health, or to the agent. `from`: the peer that sends it; undefined for a client. */
 const pass = (

@@ -5,6 +5,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { createIdentity } from '../membership/identity.ts';
 import { call, eventually, exchange, saying } from './calls.testing.ts';
 import { selfSigned } from './certificate.ts';
+import { oddCertificate } from './odd-certificate.testing.ts';
 import { idle, type Nodes } from './serving.testing.ts';
 import { functionPlan, TestNode, type OpenPlane } from './test-node.testing.ts';
 
@@ -119,6 +120,15 @@ export const refusalsConformance = (nodes: Nodes, open: OpenPlane): void => {
       expect(text).toMatch(/^HTTP\/1\.1 403 [^]*not-a-peer/);
       expect(text).toMatch(/Connection: close\r\n/i);
       expect(text.match(/HTTP\/1\.1/g)).toHaveLength(1);
+    });
+
+    it('with a key on a curve without a common name is no harm to those that are known', async () => {
+      const { a, b } = nodes();
+      const name = `odd-${made++}`;
+      await b.apply(4, { [name]: functionPlan([await b.replica(name, saying('well'))]) }, [a.asPeer(4)]);
+      await a.apply(1, { [name]: functionPlan([], { peers: [{ id: b.id, weight: 1 }] }) }, [b.asPeer(4)]);
+      await speak(oddCertificate(), get).catch(() => undefined);
+      expect(await call(`${a.url}/function/${name}`)).toMatchObject({ status: 200, body: 'well' });
     });
 
     it('who says nothing is cut off', async () => {

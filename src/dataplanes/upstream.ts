@@ -1,5 +1,5 @@
 import type { Clock } from '../std/clock.ts';
-import { bodyOf } from './call.ts';
+import { bodyOf, keep, keptBytes } from './call.ts';
 import type { Incoming, Outgoing } from './exchange.ts';
 import { forwardable, returnable, valueOf } from './headers.ts';
 import type { ClientBody } from './http1/client-exchange.ts';
@@ -15,14 +15,23 @@ const limits: ClientLimits = {
   idleTimeoutMs: 60_000,
 };
 
+/** A client that sends nothing of a body for so long has left. */
+const silentMs = 60_000;
+const lookMs = 5_000;
+
+/** How long a request waits for a connection to the agent when all are in use. */
+const waitMs = 15_000;
+
 /**
  * Passes a request on to the agent's own socket, streaming both ways and without a time limit (logs are followed for
  * hours). While there is no agent the answer is 503: calls to functions go on, because they never come here.
  */
 export class Upstream {
   readonly #client: Http1Client;
+  readonly #clock: Clock;
 
   constructor(socketPath: string, clock: Clock) {
+    this.#clock = clock;
     this.#client = new Http1Client(dialTo({ kind: 'unix', path: socketPath }), limits, clock);
   }
 
@@ -31,12 +40,43 @@ export class Upstream {
   }
 
   pass(request: Incoming, response: Outgoing, extra: readonly string[]): void {
+    const body = bodyOf(request);
+    if (body.kind !== 'stream') return this.#send(request, response, extra, { kind: 'none' });
+    this.#boundSilence(request, response);
+    const { length } = body;
+    if (length === undefined || length > keptBytes) {
+      return this.#send(request, response, extra, { kind: 'stream', source: request, length });
+    }
+    // A client that is slow to send must not hold a connection that others need.
+    keep(request, (bytes) => {
+      if (bytes !== undefined) this.#send(request, response, extra, { kind: 'bytes', bytes });
+    });
+  }
+
+  #boundSilence(request: Incoming, response: Outgoing): void {
+    let heardAt = this.#clock.monotonic();
+    request.watchBody(() => {
+      heardAt = this.#clock.monotonic();
+    });
+    const stop = this.#clock.every(lookMs, () => {
+      if (this.#clock.monotonic() - heardAt < silentMs) return;
+      stop();
+      if (response.headersSent) response.destroy();
+      else tooSlow(response);
+    });
+    request.once('end', stop);
+    response.once('close', stop);
+  }
+
+  #send(request: Incoming, response: Outgoing, extra: readonly string[], body: ClientBody): void {
     const { method, url, rawHeaders } = request;
     const headers = [...forwardable(rawHeaders), ...callId(rawHeaders), ...extra];
     const begun = startTime(url);
+    const stopWaiting = this.#clock.after(waitMs, () => exchange.cancel(new Error('the agent is busy')));
     const exchange = this.#client.request(
-      { method, target: url, headers, body: clientBody(request) },
+      { method, target: url, headers, body },
       {
+        sent: stopWaiting,
         head: (status, raw) => {
           response.writeHead(status, [...returnable(raw, true), ...callId(raw), ...begun]);
           response.flushHeaders();
@@ -54,14 +94,12 @@ export class Upstream {
         },
       },
     );
-    response.once('close', () => exchange.cancel(new Error('the client left')));
+    response.once('close', () => {
+      stopWaiting();
+      exchange.cancel(new Error('the client left'));
+    });
   }
 }
-
-const clientBody = (request: Incoming): ClientBody => {
-  const body = bodyOf(request);
-  return body.kind === 'stream' ? { kind: 'stream', source: request, length: body.length } : { kind: 'none' };
-};
 
 /** Of an asynchronous call: the agent keeps the client's, or names it. */
 const callId = (raw: readonly string[]): readonly string[] => {
@@ -76,6 +114,13 @@ const startTime = (url: string): readonly string[] =>
 const unavailable = (response: Outgoing): void => {
   response.writeHead(503, ['Content-Type', 'text/plain; charset=utf-8', 'Retry-After', '1']);
   response.end(
-    Buffer.from('The agent of this node does not run, so nothing can be managed here now. Calls to functions go on.\n'),
+    Buffer.from(
+      'The agent of this node does not run or has no time, so nothing can be managed here now. Calls to functions go on.\n',
+    ),
   );
+};
+
+const tooSlow = (response: Outgoing): void => {
+  response.writeHead(408, ['Content-Type', 'text/plain; charset=utf-8', 'Connection', 'close']);
+  response.end(Buffer.from(`Nothing of the body came for ${silentMs / 1000} seconds.\n`));
 };

@@ -60,6 +60,8 @@ const functionAtNode = z.object({
   /** Calls that entered there. */
   invocationCount: z.number(),
   usage: usage.optional(),
+  /** Why it is not ready, for people. */
+  problem: z.string().optional(),
 });
 
 export type FunctionAtNode = z.infer<typeof functionAtNode>;

@@ -27,6 +27,7 @@ export const atNode = ({ node, answered, there }: Said, wish: string): FunctionA
   availableReplicas: there?.availableReplicas ?? 0,
   invocationCount: there?.invocationCount ?? 0,
   ...(there?.usage !== undefined && { usage: there.usage }),
+  ...(there?.problem !== undefined && { problem: there.problem }),
 });
 
 const stateOf = (there: NodeFunction | undefined, wish: string): FunctionAtNode['state'] => {

@@ -164,6 +164,8 @@ export const nodeFunction = z.object({
   wish: z.string().max(200).optional(),
   /** That is what runs here, and a call is answered: a replica is ready, or the call starts one. */
   ready: z.boolean().optional(),
+  /** Why it is not ready, for people. */
+  problem: z.string().max(1_000).optional(),
 });
 
 export type NodeFunction = z.infer<typeof nodeFunction>;

@@ -5,7 +5,7 @@ import { Bundles } from './bundles.fixture.ts';
 import { Federation } from './federation.fixture.ts';
 
 /**
- * Fifteen in flight, where node-1 has 4 slots and all have 28. Long calls, so that it is their number that fills the
+ * Fifteen in flight, where node-1 has 4 slots and all have 20, so that neither peer is enough alone. Long calls, so that it is their number that fills the
  * slots and not the speed of the machine.
  */
 const load = { rate: 20, durationMs: 6_000 } as const;
@@ -25,7 +25,7 @@ describe.each([
   ['all-local', 'refuses more than half at once, because it may not share'],
 ])('three nodes under the strategy %s, node-1 asked for almost four times what it can', (strategy, promise) => {
   beforeAll(async () => {
-    federation = await Federation.start({ slots: [4, 8, 16], flags: ['--strategy-name', strategy] });
+    federation = await Federation.start({ slots: [4, 8, 8], flags: ['--strategy-name', strategy] });
     await federation.deploy(bundles, 'burn');
   });
 

@@ -66,7 +66,8 @@ const page = (status: FunctionStatus & { readonly url: string }): string => {
   const shown = rows.filter(([, text]) => text !== undefined && text !== '');
   const width = Math.max(...shown.map(([name]) => name.length));
   const lines = shown.map(([name, text]) => `${name.padEnd(width)}  ${text}`);
-  return [...lines, ...(nodes.length === 0 ? [] : ['', tableOf(nodes)])].join('\n');
+  const problems = nodes.flatMap(({ node, problem }) => (problem === undefined ? [] : [`${node}: ${problem}`]));
+  return [...lines, ...(nodes.length === 0 ? [] : ['', tableOf(nodes), ...problems])].join('\n');
 };
 
 const tableOf = (nodes: readonly FunctionAtNode[]): string =>

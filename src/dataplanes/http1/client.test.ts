@@ -102,6 +102,15 @@ const ask = (
 };
 
 describe('a client', () => {
+  it('tells all that wait when nobody listens, however many more than connections', async () => {
+    const { port, server } = await real((_, response) => response.end());
+    server.close();
+    await once(server, 'close');
+    const { client } = clientFor(port, { maxConnections: 2, maxWaiting: 50 });
+    const outcomes = await Promise.all(Array.from({ length: 20 }, () => ask(client)));
+    expect(outcomes.every(({ error, sent }) => error !== undefined && !sent)).toBe(true);
+  });
+
   it('uses one connection for requests that come one after the other', async () => {
     const { port } = await real((request, response) => response.end(`${request.socket.remotePort} ${request.url}`));
     const { client } = clientFor(port);

@@ -171,6 +171,8 @@ export class Http1Client implements ConnectionOwner, Carrier {
   #failed(socket: Socket, error: Error): void {
     socket.destroy();
     if (this.#waiting.length > this.#dialling.size) this.#waiting.shift()?.fail(error, false);
+    // There may be more who wait than connections may be made at once.
+    this.#openForWaiting();
     this.#restUnlessNeeded();
   }
 

@@ -63,8 +63,9 @@ export const readRequestHead = (section: LineScanner): RequestHead | Fault => {
   if (fields instanceof Fault) return fields;
   if (fields.host === undefined && minor === 1) return new Fault(400, 'A request names one host.');
   if (fields.chunked && minor === 0) return new Fault(400, 'HTTP/1.0 knows no transfer codings.');
-  const expectsContinue = fields.expect !== undefined && minor === 1;
-  if (expectsContinue && fields.expect?.toLowerCase() !== '100-continue') {
+  const expected = fields.expect?.toLowerCase() ?? '';
+  const expectsContinue = expected !== '' && minor === 1;
+  if (expectsContinue && expected !== '100-continue') {
     return new Fault(417, 'The one expectation that is known is 100-continue.');
   }
   return {

@@ -133,15 +133,13 @@ export class Http1Outgoing implements Outgoing {
     if (this.#writer !== undefined) return this.#writer;
     if (!this.headersSent) this.writeHead(this.statusCode, []);
     const { text, length = this.#bodiless ? undefined : whole, close, dated } = this.#fields as FieldText;
+    // An answer that has no body by its status says no length (RFC 9110, 8.6).
+    const lengthless = length === undefined || this.statusCode === 204;
     const unbounded = length === undefined && !this.#bodiless;
     const chunked = unbounded && this.#request.minor === 1;
     this.#keepAlive = !this.isLast && this.#needs.mayKeepAlive && this.begun && !close && !(unbounded && !chunked);
     const tail = this.#needs.tail(this.#keepAlive, dated);
-    const framing = chunked
-      ? 'Transfer-Encoding: chunked\r\n'
-      : length === undefined
-        ? ''
-        : `Content-Length: ${length}\r\n`;
+    const framing = chunked ? 'Transfer-Encoding: chunked\r\n' : lengthless ? '' : `Content-Length: ${length}\r\n`;
     const head = text + framing + tail;
     this.#writer = new BodyWriter(
       this.#socket,
