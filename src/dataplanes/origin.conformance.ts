@@ -1,7 +1,8 @@
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { call } from './calls.testing.ts';
+import { call, eventually } from './calls.testing.ts';
 import { places, serveAt, type Nodes } from './serving.testing.ts';
-import { TestNode, type OpenPlane } from './test-node.testing.ts';
+import { functionPlan, TestNode, type OpenPlane } from './test-node.testing.ts';
 
 const said = {
   'x-forwarded-for': '203.0.113.9, 10.0.0.2',
@@ -13,7 +14,7 @@ const said = {
 const seen = async (url: string, headers: Readonly<Record<string, string | readonly string[]>>) =>
   JSON.parse((await call(url, { headers })).body) as Record<string, string>;
 
-/** What a function hears of where a call comes from. */
+/** What a function hears of where and when a call comes from. */
 export const originConformance = (nodes: Nodes, open: OpenPlane): void => {
   describe.each(places)('the origin of a call served %s', (where) => {
     let trusting: TestNode | undefined;
@@ -52,6 +53,50 @@ export const originConformance = (nodes: Nodes, open: OpenPlane): void => {
         'x-forwarded-host': `127.0.0.1:${node.port}`,
         'x-forwarded-proto': 'http',
       });
+    });
+
+    it('and its time are told to client and function alike, in nanoseconds, whatever either says', async () => {
+      const url = await serveAt({ a: nodes().a, b: nodes().b }, where, 'timed', (request, response) => {
+        response.writeHead(200, { 'x-start-time': 'made up' }).end(request.headers['x-start-time']);
+      });
+      const before = BigInt(Date.now()) * 1_000_000n;
+      const { headers, body } = await call(url, { headers: { 'x-start-time': '7' } });
+      const after = BigInt(Date.now() + 1) * 1_000_000n;
+      expect(headers['x-start-time']).toBe(body);
+      expect(BigInt(body)).toBeGreaterThanOrEqual(before);
+      expect(BigInt(body)).toBeLessThan(after);
+    });
+  });
+
+  describe('the time at which a call came', () => {
+    it('is told to a client that is refused', async () => {
+      const { a } = nodes();
+      await a.apply(4, {});
+      const { status, headers } = await call(`${a.url}/function/nobody`);
+      expect(status).toBe(404);
+      expect(headers['x-start-time']).toMatch(/^\d{19}$/);
+    });
+
+    it('is told of a call that waits for a replica', async () => {
+      const { a } = nodes();
+      const none = functionPlan([], { canStart: true, queueMs: 20_000 });
+      await a.apply(4, { awaited: none });
+      const waiting = call(`${a.url}/function/awaited`);
+      await eventually(async () => (await a.observed('awaited')).inFlight === 1, 'it waits');
+      const replica = await a.replica('awaited', (request, response) => response.end(request.headers['x-start-time']));
+      await a.apply(4, { awaited: functionPlan([replica], { canStart: true }) });
+      const { headers, body } = await waiting;
+      expect(body).toMatch(/^\d{19}$/);
+      expect(headers['x-start-time']).toBe(body);
+    });
+
+    it('is told of an asynchronous call, and of nothing else that the agent answers', async () => {
+      const { a } = nodes();
+      await a.listen(join(a.facts.folder, 'system.sock'), (_request, response) => response.writeHead(202).end());
+      const asked = await call(`${a.url}/async-function/later`);
+      expect(asked.status).toBe(202);
+      expect(asked.headers['x-start-time']).toMatch(/^\d{19}$/);
+      expect((await call(`${a.url}/system/functions`)).headers).not.toHaveProperty('x-start-time');
     });
   });
 };

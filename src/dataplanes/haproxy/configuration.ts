@@ -131,6 +131,13 @@ const target: readonly string[] = [
     isFunction,
 ];
 
+/** When a call came, nanoseconds: its function and its caller are told the same. */
+const beginning: readonly string[] = [
+  `http-request set-var-fmt(txn.begun) %[date(0,us)]000 if ${isFunction}`,
+  'http-request set-var-fmt(txn.begun) %[date(0,us)]000 if { path_beg /async-function/ }',
+  'http-after-response set-header X-Start-Time %[var(txn.begun)] if { var(txn.begun) -m found }',
+];
+
 const inward = `http-request replace-uri '^(?:[hH][tT][tT][pP][sS]?://[^/?]*)?/function/[^/?]+/?(.*)$' '/\\1'`;
 
 /** Whether there is a plan and it does not end: `skein.lua` reads the same entry. */
@@ -184,13 +191,14 @@ const publicFrontend = (settings: Settings): Section => [
   ...heads(settings),
   ...notAPeer('if { req.fhdr_cnt(dfaas-node-id) gt 0 }'),
   ...target,
+  ...beginning,
   ...health(settings),
   ...oneHop('request'),
   `http-request del-header ${hiddenRequest}`,
   ...upgrades,
   ...origin(settings),
   ...times('x-timeout'),
-  `http-request set-header X-Start-Time %[date(0,us)]000 if ${isFunction}`,
+  `http-request set-header X-Start-Time %[var(txn.begun)] if ${isFunction}`,
   `http-request set-header X-Call-Id %[var(txn.call)] if ${isFunction}`,
   ...bodies(settings),
   `${inward} if ${isFunction}`,
