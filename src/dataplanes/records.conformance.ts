@@ -140,14 +140,23 @@ export const recordsConformance = (open: OpenPlane): void => {
         expect(of('sum')).toBeGreaterThanOrEqual(0.09);
       }
     });
+  });
 
-    it('leaves a duration that the function gave', async () => {
-      const [node] = pair();
-      const replica = await node.replica('own-time', (_request, response) =>
-        response.writeHead(200, { 'X-Duration-Seconds': '7.5' }).end(),
-      );
-      await node.apply(4, { timed: functionPlan([replica]) });
-      expect((await call(`${node.url}/function/timed`)).headers['x-duration-seconds']).toBe('7.5');
+  describe('how long a call ran', () => {
+    let node: TestNode | undefined;
+    beforeAll(async () => {
+      node = await TestNode.start('timed', open);
+    });
+    afterAll(() => node?.stop());
+
+    it.each([
+      ['in seconds, to the microsecond', {}, /^\d+\.\d{6}$/],
+      ['as the function says it', { 'X-Duration-Seconds': '7.5' }, /^7\.5$/],
+    ])('is told %s', async (how, headers, said) => {
+      const at = node as TestNode;
+      const replica = await at.replica(how.slice(0, 2), (_request, response) => response.writeHead(200, headers).end());
+      await at.apply(4, { timed: functionPlan([replica]) });
+      expect((await call(`${at.url}/function/timed`)).headers['x-duration-seconds']).toMatch(said);
     });
   });
 };

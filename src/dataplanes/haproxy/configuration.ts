@@ -107,28 +107,22 @@ const isFunction = '{ var(txn.key) -m found }';
 const act = (...acts: readonly string[]): string => `{ var(txn.act) -m str ${acts.join(' ')} }`;
 
 /** Of one connection only, or said by nodes alone (`headers.ts`). */
-const hiddenRequest =
-  "'^(x-skein-.*|keep-alive|proxy-connection|proxy-authenticate|proxy-authorization|te|trailer)$' -m reg";
-const hiddenAnswer = hiddenRequest.replace('|trailer', '|trailer|x-start-time');
+const hidden = 'x-skein-.*|keep-alive|proxy-connection|proxy-authenticate|proxy-authorization|te|trailer';
+const headers = (names: string): string => `'^(?:${names})$' -m reg`;
+const hiddenRequest = headers(hidden);
+const hiddenAnswer = headers(`${hidden}|x-start-time|x-call-id`);
 
 const oneHop = (direction: 'request' | 'response'): readonly string[] => {
   const [fetch, action] = direction === 'request' ? ['req', 'one_hop_request'] : ['res', 'one_hop_answer'];
-  const plain = `{ ${fetch}.fhdr_cnt(connection) le 1 } { ${fetch}.fhdr(connection) -i keep-alive close }`;
-  return [
-    `http-${direction} set-var(txn.plain) int(1) if { ${fetch}.fhdr_cnt(connection) eq 0 }`,
-    `http-${direction} set-var(txn.plain) int(1) if ${plain}`,
-    `http-${direction} lua.${action} unless { var(txn.plain) -m int 1 }`,
-    `http-${direction} unset-var(txn.plain)`,
-  ];
+  const count = `${fetch}.fhdr_cnt(connection)`;
+  const plain = `{ ${count} eq 0 } or { ${count} eq 1 } { ${fetch}.fhdr(connection) -i keep-alive close }`;
+  return [`http-${direction} lua.${action} unless ${plain}`];
 };
 
 /** `/function/NAME…` → `txn.key`, matched whole; what is none goes to the agent. */
 const target: readonly string[] = [
-  'http-request set-var(txn.name) path,field(3,/) if { path_beg /function/ }',
-  "http-request set-var(txn.name) str() unless { var(txn.name) -m reg '^[-a-zA-Z_0-9.]+$' }",
-  "http-request set-var(txn.key) var(txn.name) if { var(txn.name) -m reg '^.+[.]' }",
-  "http-request set-var(txn.key) var(txn.name),concat(.openfaas-fn) if { var(txn.name) -m reg '^.[^.]*$' } !" +
-    isFunction,
+  "http-request set-var(txn.key) path,field(3,/),concat(.openfaas-fn) if { path_beg /function/ } { path,field(3,/) -m reg '^[-a-zA-Z_0-9.][-a-zA-Z_0-9]*$' }",
+  `http-request set-var(txn.key) path,field(3,/) if !${isFunction} { path_beg /function/ } { path,field(3,/) -m reg '^[-a-zA-Z_0-9.]+[.][-a-zA-Z_0-9.]*$' }`,
 ];
 
 /** When a call came, nanoseconds: its function and its caller are told the same. */
@@ -161,7 +155,11 @@ const refusing = (reason: Reason, status: number, condition: string): readonly s
   `http-request set-var(txn.status) int(${status}) ${condition}`,
 ];
 
-const notAPeer = (condition: string): readonly string[] => refusing('not-a-peer', 403, condition);
+/** Before anything else is decided. */
+const notAPeer = (condition: string): readonly string[] => {
+  const [first = '', ...others] = refusing('not-a-peer', 403, `if ${act('refuse')}`);
+  return [first.replace(`if ${act('refuse')}`, condition), ...others];
+};
 
 /** What runs here, and what this node has under way at peers, for as long as its stream lasts. */
 const tracking: readonly string[] = [
@@ -194,11 +192,10 @@ const publicFrontend = (settings: Settings): Section => [
   ...beginning,
   ...health(settings),
   ...oneHop('request'),
-  `http-request del-header ${hiddenRequest}`,
-  ...upgrades,
   ...origin(settings),
+  ...upgrades,
   ...times('x-timeout'),
-  `http-request set-header X-Start-Time %[var(txn.begun)] if ${isFunction}`,
+  `http-request add-header X-Start-Time %[var(txn.begun)] if ${isFunction}`,
   `http-request set-header X-Call-Id %[var(txn.call)] if ${isFunction}`,
   ...bodies(settings),
   `${inward} if ${isFunction}`,
@@ -225,16 +222,24 @@ const times = (header: string): readonly string[] => [
 
 /** A client's own words about where it comes from are replaced; those of a proxy that is trusted are kept. */
 const origin = ({ trustedProxies }: Settings): readonly string[] => {
+  const always = `${hidden}|forwarded|x-start-time`;
+  const untrusted = `http-request del-header ${headers(`${always}|x-forwarded-(?:for|host|proto)`)}`;
+  const saying = (name: string, value: string, condition = ''): string =>
+    `http-request add-header ${name} ${value} if ${isFunction}${condition}`;
+  const from = saying('X-Forwarded-For', '%[src]');
+  const [host, proto] = [
+    ['X-Forwarded-Host', '%[req.hdr(host)]'],
+    ['X-Forwarded-Proto', 'http'],
+  ] as const;
+  if (trustedProxies.length === 0) return [untrusted, from, saying(...host), saying(...proto)];
   const about = '{ var(txn.trusted) -m int 1 }';
   return [
-    ...(trustedProxies.length > 0
-      ? [`http-request set-var(txn.trusted) int(1) if { src ${trustedProxies.join(' ')} } ${isFunction}`]
-      : []),
-    `http-request del-header '^(forwarded|x-start-time)$' -m reg`,
-    `http-request del-header '^x-forwarded-(for|host|proto)$' -m reg unless ${about}`,
-    `http-request add-header X-Forwarded-For %[src] if ${isFunction}`,
-    `http-request set-header X-Forwarded-Host %[req.hdr(host)] if ${isFunction} { req.fhdr_cnt(x-forwarded-host) eq 0 }`,
-    `http-request set-header X-Forwarded-Proto http if ${isFunction} { req.fhdr_cnt(x-forwarded-proto) eq 0 }`,
+    `http-request set-var(txn.trusted) int(1) if { src ${trustedProxies.join(' ')} } ${isFunction}`,
+    `${untrusted} unless ${about}`,
+    `http-request del-header ${headers(always)} if ${about}`,
+    from,
+    saying(...host, ' { req.fhdr_cnt(x-forwarded-host) eq 0 }'),
+    saying(...proto, ' { req.fhdr_cnt(x-forwarded-proto) eq 0 }'),
   ];
 };
 
@@ -249,10 +254,10 @@ const quick = (settings: Settings): readonly string[] => {
     `http-request set-var(txn.free) str(node),map_str_int(${map('room')}),sub(txn.free) if ${known}`,
     `http-request set-var(txn.more) var(txn.key),table_conn_cur(t_function) if ${known}`,
     `http-request set-var(txn.more) var(txn.quick),field(2,:),sub(txn.more) if ${known}`,
-    `http-request set-var(txn.slot) var(txn.quick),field(1,:) if ${fits}`,
-    `http-request set-var(txn.timeout) var(txn.quick),field(3,:),add(0) if ${fits}`,
     `http-request set-var(txn.act) str(serve) if ${fits}`,
-    `http-request unset-var(txn.quick) unless { var(txn.act) -m str serve }`,
+    `http-request set-var(txn.slot) var(txn.quick),field(1,:) if ${act('serve')}`,
+    `http-request set-var(txn.timeout) var(txn.quick),field(3,:),add(0) if ${act('serve')}`,
+    `http-request unset-var(txn.quick) if ${known} !${act('serve')}`,
   ];
 };
 
@@ -270,7 +275,7 @@ const bodies = (settings: Settings): readonly string[] => {
 };
 
 const tooLarge = (settings: Settings): readonly string[] => {
-  const condition = `if { var(txn.key),map_str(${paths(settings).map('functions')}) -m found } { req.hdr_val(content-length) gt ${settings.maxBodyBytes} }`;
+  const condition = `if { req.hdr_val(content-length) gt ${settings.maxBodyBytes} } { var(txn.key),map_str(${paths(settings).map('functions')}) -m found }`;
   return refusing('too-large', 413, condition);
 };
 
@@ -411,8 +416,8 @@ const functionDefaults = ({ nodeName, upgradeIdleMs }: Settings): Section => {
     'http-request disable-l7-retry unless { method GET HEAD OPTIONS }',
     'http-request set-timeout server var(txn.timeout)',
     'http-request set-var(txn.started) date(0,us)',
-    `http-request set-header X-Skein-Node ${nodeName}`,
-    'http-request set-header X-Skein-Function %[var(txn.key)]',
+    `http-request add-header X-Skein-Node ${nodeName}`,
+    'http-request add-header X-Skein-Function %[var(txn.key)]',
     'http-request set-header X-Timeout %[lua.left]ms if { var(txn.shortened) -m int 1 }',
     'http-response set-var(txn.took) date(0,us),sub(txn.started)',
     // An error is no quick answer in this sense: it is told apart (`ran`).
@@ -420,17 +425,16 @@ const functionDefaults = ({ nodeName, upgradeIdleMs }: Settings): Section => {
     `http-response lua.served if ${mine} !{ var(txn.quick) -m found }`,
     ...[
       'sc-inc-gpc1(1)',
-      'set-var(txn.tookms) var(txn.took),div(1000)',
-      'set-var(txn.total) sc_get_gpt0(1),add(txn.tookms)',
-      'sc-set-gpt0(1) var(txn.total)',
+      'set-var(txn.total) sc_get_gpt0(1)',
+      'sc-set-gpt0(1) var(txn.took),div(1000),add(txn.total)',
     ].map((action) => `http-response ${action} if ${mine} { var(txn.quick) -m found }`),
     // The mean follows one in sixteen of them.
     `http-response lua.sampled if ${mine} { var(txn.quick) -m found } { rand(16) eq 0 }`,
-    `http-response set-header X-Duration-Seconds %[var(txn.took),div(1000000)].%[var(txn.took),mod(1000000),add(1000000),bytes(1,6)] if ${mine} { res.fhdr_cnt(x-duration-seconds) eq 0 }`,
+    `http-response set-header X-Duration-Seconds %[var(txn.took),div(1000000)].%[var(txn.took),mod(1000000),add(1000000),concat(),bytes(1,6)] if ${mine} { res.fhdr_cnt(x-duration-seconds) eq 0 }`,
     ...oneHop('response'),
     `http-response del-header ${hiddenAnswer} if ${mine}`,
-    `http-response set-header X-Call-Id %[var(txn.call)] if ${mine}`,
-    `http-response set-header X-Skein-Node ${nodeName} if ${mine}`,
+    `http-response add-header X-Call-Id %[var(txn.call)] if ${mine}`,
+    `http-response add-header X-Skein-Node ${nodeName} if ${mine}`,
   ];
 };
 
