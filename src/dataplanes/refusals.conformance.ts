@@ -36,6 +36,7 @@ export const refusalsConformance = (nodes: Nodes, open: OpenPlane): void => {
       }
       expect(answer).toMatchObject({ status: 404, reason: 'unknown-function' });
       expect(answer.body).toContain(sentence);
+      expect(answer.body).toMatch(/ skein list\n$/);
       expect(answer.headers['x-call-id']).toMatch(/./);
     });
   });

@@ -27,7 +27,8 @@ const subject = '%[var(txn.key)]';
 const answer = (node: string, reason: Reason, status: number, hint = ''): string =>
   [
     plain,
-    `lf-string '${sentenceOf(reason, subject, hint).replaceAll("'", '’')}\\n'`,
+    // Between these quotes a line may end; nothing in the sentences means something to HAProxy there but what is escaped.
+    `lf-string "${sentenceOf(reason, subject, hint).replaceAll(/["\\$]/g, '\\$&')}\\n"`,
     'hdr X-Content-Type-Options nosniff',
     `hdr X-Skein-Node ${node}`,
     `hdr X-Skein-Reason ${reason}`,
