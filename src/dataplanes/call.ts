@@ -3,7 +3,7 @@ import type { FunctionKey, NodeId } from '../domain/ids.ts';
 import type { Reason } from '../domain/reason.ts';
 import type { AskedTime } from './deadline.ts';
 import type { Incoming, Outgoing, Upgrade } from './exchange.ts';
-import { valueOf, type RawHeaders } from './headers.ts';
+import type { RawHeaders } from './headers.ts';
 
 /** A body as far as it matters for a second try: kept whole, or still with the client. */
 export type Body =
@@ -128,13 +128,10 @@ export class Call {
   }
 }
 
-/** What the headers say of the body, before any of it is read. */
-export const bodyOf = ({ rawHeaders }: Incoming): Body => {
-  const length = valueOf(rawHeaders, 'content-length');
-  if (valueOf(rawHeaders, 'transfer-encoding') !== undefined) return { kind: 'stream' };
-  // Zero has more than one spelling.
-  if (length === undefined || Number(length) === 0) return { kind: 'none' };
-  return { kind: 'stream', length: Number(length) };
+/** What the head says of the body, before any of it is read. */
+export const bodyOf = ({ framing }: Pick<Incoming, 'framing'>): Body => {
+  if (framing.kind === 'none') return framing;
+  return framing.kind === 'length' ? { kind: 'stream', length: framing.length } : { kind: 'stream' };
 };
 
 /**

@@ -89,6 +89,22 @@ export type FunctionObservation = {
   readonly foundLimit: number;
 };
 
+/** Of a function that was never called. */
+export const nothingObserved: FunctionObservation = {
+  inFlight: 0,
+  queued: 0,
+  entered: 0,
+  received: {},
+  served: 0,
+  forwarded: {},
+  rejected: {},
+  serviceMs: 0,
+  ran: 0,
+  ranMs: 0,
+  foundFull: 0,
+  foundLimit: 0,
+};
+
 export type PeerObservation = {
   readonly rttMs: number;
   readonly inFlight: number;

@@ -27,8 +27,7 @@ export class Ends {
 
   refuse(call: Call, reason: Reason, status: number, details: RefusalDetails = {}): void {
     if (call.ended) return;
-    const { counts } = this.#state;
-    const { rejected } = counts.of(call.key, this.#knows(call));
+    const { rejected } = this.#state.countsOf(call.key);
     rejected[reason] = (rejected[reason] ?? 0) + 1;
     if (this.#knows(call)) this.#state.needs.instruments.meter(call.key).rejected(reason);
     this.#meter(call)?.finished(status, this.#seconds(call));

@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import type { Framing } from './http1/head.ts';
 
 /** A request as it comes in, as far as a plane uses it. */
 export interface Incoming {
@@ -7,6 +8,8 @@ export interface Incoming {
   readonly url: string;
   /** Name, value, name, value …, as they came. */
   readonly rawHeaders: readonly string[];
+  /** What the head says of the body, as it was read. */
+  readonly framing: Framing;
   /** The body was read to its end. */
   readonly complete: boolean;
   /** Of the connection that it came on. */

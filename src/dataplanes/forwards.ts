@@ -51,7 +51,7 @@ export class Forwards {
     state.needs.peers.send(peer, call, forwardHeaders(state, call), {
       accepted: () => {
         answered(state.live, to);
-        const counts = state.counts.of(call.key, state.function(call.key) !== undefined);
+        const counts = state.countsOf(call.key);
         counts.forwarded[to] = (counts.forwarded[to] ?? 0) + 1;
         state.needs.instruments.meter(call.key).forwarded(peer.name);
       },

@@ -130,7 +130,7 @@ export class LocalRuns {
       if (ok) state.needs.instruments.meter(call.key).ran(tookMs / 1000);
       // A quick error says nothing of how long a call takes; one that was cut off took at least so long.
       if (ok ? call.response.statusCode < 500 : state.now() >= call.endsAt) {
-        const counted = state.counts.of(call.key, state.function(call.key) !== undefined);
+        const counted = state.countsOf(call.key);
         counted.ran += 1;
         counted.ranMs += tookMs;
       }
@@ -146,7 +146,7 @@ export class LocalRuns {
       end: () => {
         over(true);
         this.#release(call);
-        state.counts.of(call.key, state.function(call.key) !== undefined).served += 1;
+        state.countsOf(call.key).served += 1;
         if (!call.ended) {
           ends.finish(call, call.response.statusCode);
           answer.end();
@@ -162,7 +162,7 @@ export class LocalRuns {
           this.#freed(call.key);
         };
         call.servedBy = state.nodeName;
-        state.counts.of(call.key, state.function(call.key) !== undefined).served += 1;
+        state.countsOf(call.key).served += 1;
         tunnels.open(call, answerOfReplica(state, call, raw), raw, connection, left);
       },
       fail: (error, sent) => {

@@ -7,6 +7,7 @@ import type { ChannelCredentials } from './certificate.ts';
 import type { RawHeaders } from './headers.ts';
 import type { ClientBody, ClientExchange } from './http1/client-exchange.ts';
 import { Http1Client } from './http1/client.ts';
+import { KeptClients } from './kept-clients.ts';
 import { dialPeer } from './peer-channel.ts';
 import { PeerPulse } from './peer-pulse.ts';
 
@@ -60,7 +61,7 @@ const limits = {
  */
 export class PeerClients {
   readonly #needs: PeerClientsNeeds;
-  readonly #clients = new Map<NodeId, { readonly client: Http1Client; readonly endpoint: string }>();
+  readonly #clients = new KeptClients();
   readonly #pulse = new PeerPulse({ ask: (peer) => this.#isThere(peer) });
 
   constructor(needs: PeerClientsNeeds) {
@@ -149,31 +150,22 @@ export class PeerClients {
 
   /** Closes what leads to peers that left; requests under way keep their connections until they end. */
   retain(ids: ReadonlySet<NodeId>): void {
-    for (const [id, { client }] of this.#clients) {
-      if (ids.has(id)) continue;
-      this.#clients.delete(id);
-      client.retire();
-    }
+    this.#clients.retain(ids);
   }
 
   /** Ends every connection, also those in use. */
   close(): void {
-    for (const { client } of this.#clients.values()) client.destroy();
-    this.#clients.clear();
+    this.#clients.close();
   }
 
   /** A new one when a peer is found somewhere else or with another key. */
   #client(peer: PeerPlan): Http1Client {
     const { host, port } = peer.address;
-    const endpoint = `${host} ${port} ${peer.publicKey}`;
-    const known = this.#clients.get(peer.id);
-    if (known?.endpoint === endpoint) return known.client;
-    known?.client.retire();
     const { credentials, ackMs, clock } = this.#needs;
-    const dial = dialPeer({ host, port, publicKey: peer.publicKey }, credentials);
-    const client = new Http1Client(dial, { ...limits, connectTimeoutMs: ackMs }, clock);
-    this.#clients.set(peer.id, { client, endpoint });
-    return client;
+    return this.#clients.at(peer.id, `${host} ${port} ${peer.publicKey}`, () => {
+      const dial = dialPeer({ host, port, publicKey: peer.publicKey }, credentials);
+      return new Http1Client(dial, { ...limits, connectTimeoutMs: ackMs }, clock);
+    });
   }
 
   /** False when it says nothing at all. Where nobody listens any more, calls that still run there end by themselves. */

@@ -8,7 +8,7 @@ import type { OnCall } from '../telemetry/call-record.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { PlaneInstruments } from '../telemetry/plane-instruments.ts';
 import type { Tracer } from '../telemetry/tracer.ts';
-import { Counts } from './counts.ts';
+import { Counts, type FunctionCounts } from './counts.ts';
 import type { Demand } from './data-plane.ts';
 import type { PeerClients } from './peer-clients.ts';
 import type { ReplicaClients } from './replica-clients.ts';
@@ -55,6 +55,11 @@ export class PlaneState {
 
   function(key: FunctionKey): FunctionPlan | undefined {
     return this.#plan?.functions[key];
+  }
+
+  /** Those of a function that no plan knows are not remembered. */
+  countsOf(key: FunctionKey): FunctionCounts {
+    return this.counts.of(key, this.function(key) !== undefined);
   }
 
   /** For peers; `ending` calls that are about to end are not counted any more. */

@@ -122,7 +122,7 @@ export class Plane {
 
   /** The head of a call is here: its time runs, and it may leave. `enter` or `receive` follows, once its body may be used. */
   begin(call: Call): void {
-    const counts = this.#state.counts.of(call.key, this.knows(call.key));
+    const counts = this.#state.countsOf(call.key);
     if (call.from === undefined) counts.entered += 1;
     else counts.received[call.from] = (counts.received[call.from] ?? 0) + 1;
     if (call.from === undefined) this.#metered(call);

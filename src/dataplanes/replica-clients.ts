@@ -5,6 +5,7 @@ import type { RawHeaders } from './headers.ts';
 import type { ClientBody } from './http1/client-exchange.ts';
 import { Http1Client, type ClientLimits } from './http1/client.ts';
 import { dialTo } from './http1/dial.ts';
+import { KeptClients } from './kept-clients.ts';
 import type { ReplicaEvents } from './replica-events.ts';
 
 /** Time is kept by the call, so that it ends with one reason wherever it is; connecting is the client's own matter. */
@@ -21,7 +22,7 @@ const limits: ClientLimits = {
 /** Connections to replicas, kept alive and reused last-in first-out; one client a replica. */
 export class ReplicaClients {
   readonly #clock: Clock;
-  readonly #clients = new Map<string, { readonly client: Http1Client; readonly address: Address }>();
+  readonly #clients = new KeptClients();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -44,26 +45,16 @@ export class ReplicaClients {
 
   /** Closes what leads to replicas that are gone; what runs there is finished. */
   retain(ids: ReadonlySet<string>): void {
-    for (const [id, { client }] of this.#clients) {
-      if (ids.has(id)) continue;
-      this.#clients.delete(id);
-      client.retire();
-    }
+    this.#clients.retain(ids);
   }
 
   /** Ends every connection, also those in use. */
   close(): void {
-    for (const { client } of this.#clients.values()) client.destroy();
-    this.#clients.clear();
+    this.#clients.close();
   }
 
   #client({ id, address }: ReplicaPlan): Http1Client {
-    const known = this.#clients.get(id);
-    if (known !== undefined && isSame(known.address, address)) return known.client;
-    known?.client.retire();
-    const client = new Http1Client(dialTo(address), limits, this.#clock);
-    this.#clients.set(id, { client, address });
-    return client;
+    return this.#clients.at(id, placeOf(address), () => new Http1Client(dialTo(address), limits, this.#clock));
   }
 }
 
@@ -78,7 +69,5 @@ const bodyOf = ({ body, request }: Call): ClientBody => {
   }
 };
 
-const isSame = (one: Address, other: Address): boolean =>
-  one.kind === 'unix'
-    ? other.kind === 'unix' && one.path === other.path
-    : other.kind === 'tcp' && one.port === other.port && one.host === other.host;
+const placeOf = (address: Address): string =>
+  address.kind === 'unix' ? address.path : `${address.host} ${address.port}`;

@@ -7,7 +7,7 @@ import type { NodeId } from '../domain/ids.ts';
 import { functionKey } from '../domain/ids.ts';
 import { loadOrCreateIdentity, type Identity } from '../membership/identity.ts';
 import type { FunctionPlan, PeerPlan, Plan, ReplicaPlan } from '../routing/plan.ts';
-import type { DataPlane, FunctionObservation } from './data-plane.ts';
+import { nothingObserved, type DataPlane, type FunctionObservation } from './data-plane.ts';
 
 export type PlaneFacts = {
   readonly folder: string;
@@ -129,21 +129,7 @@ export class TestNode<Kind extends DataPlane = DataPlane> {
   }
 
   async observed(name: string): Promise<FunctionObservation> {
-    const nothing = {
-      inFlight: 0,
-      queued: 0,
-      entered: 0,
-      received: {},
-      served: 0,
-      forwarded: {},
-      rejected: {},
-      serviceMs: 0,
-      ran: 0,
-      ranMs: 0,
-      foundFull: 0,
-      foundLimit: 0,
-    };
-    return (await this.plane.observe()).functions[functionKey(name)] ?? nothing;
+    return (await this.plane.observe()).functions[functionKey(name)] ?? nothingObserved;
   }
 
   async stop(): Promise<void> {

@@ -1,6 +1,6 @@
 import type { FunctionKey, NodeId } from '../../domain/ids.ts';
 import type { Reason } from '../../domain/reason.ts';
-import type { FunctionObservation, Observation, PeerObservation } from '../data-plane.ts';
+import { nothingObserved, type FunctionObservation, type Observation, type PeerObservation } from '../data-plane.ts';
 import type { Shape } from './shape.ts';
 
 export type Told = {
@@ -11,21 +11,6 @@ export type Told = {
   readonly shape: Shape;
   readonly at: number;
   readonly since: number;
-};
-
-const nothing: FunctionObservation = {
-  inFlight: 0,
-  queued: 0,
-  entered: 0,
-  received: {},
-  served: 0,
-  forwarded: {},
-  rejected: {},
-  serviceMs: 0,
-  ran: 0,
-  ranMs: 0,
-  foundFull: 0,
-  foundLimit: 0,
 };
 
 /** What HAProxy and the waiting room said, in the units of every data plane. */
@@ -47,7 +32,7 @@ export const readObservation = ({ text, queued, shape, at, since }: Told): Obser
   for (const [key, count] of Object.entries(queued) as [FunctionKey, number][]) {
     waiting += count;
     if (count > 0 || functions[key] !== undefined) {
-      functions[key] = { ...(functions[key] ?? nothing), queued: count };
+      functions[key] = { ...(functions[key] ?? nothingObserved), queued: count };
     }
   }
   return { at, since, planVersion: shape.plan.version, inFlight, queued: waiting, functions, peers };
@@ -100,7 +85,7 @@ export const addObservations = (before: Observation | undefined, present: Observ
   if (before === undefined) return present;
   const functions: Record<FunctionKey, FunctionObservation> = { ...present.functions };
   for (const [key, old] of Object.entries(before.functions) as [FunctionKey, FunctionObservation][]) {
-    const now = present.functions[key] ?? nothing;
+    const now = present.functions[key] ?? nothingObserved;
     functions[key] = {
       ...now,
       entered: old.entered + now.entered,

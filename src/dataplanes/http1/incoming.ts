@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Incoming } from '../exchange.ts';
-import type { RequestHead } from './head.ts';
+import type { Framing, RequestHead } from './head.ts';
 
 /** Of the connection: the body may go on. */
 type Wake = () => void;
@@ -10,6 +10,7 @@ export class Http1Incoming implements Incoming {
   readonly method: string;
   readonly url: string;
   readonly rawHeaders: readonly string[];
+  readonly framing: Framing;
   readonly socket: Socket;
   readonly head: RequestHead;
   complete: boolean;
@@ -26,6 +27,7 @@ export class Http1Incoming implements Incoming {
     this.method = head.method;
     this.url = head.target;
     this.rawHeaders = head.headers;
+    this.framing = head.framing;
     this.socket = socket;
     this.head = head;
     this.complete = head.framing.kind === 'none';
