@@ -49,6 +49,10 @@ const into = (response: Outgoing): ClientEvents => ({
   fail: () => void response.destroy(),
 });
 
+/** undici hands the header of a raw answer over as bytes. */
+const texts = (raw: Dispatcher.DispatchController['rawHeaders']): string[] =>
+  Array.isArray(raw) ? raw.map((part: string | Buffer) => part.toString('latin1' as 'utf8')) : [];
+
 const roles = {
   echo: async (path: string) => {
     const options = { requestTimeout: 0, headersTimeout: 0, keepAliveTimeout: 120_000, noDelay: true };
@@ -61,7 +65,7 @@ const roles = {
       const events = into(response);
       const handler: Dispatcher.DispatchHandler = {
         onRequestStart: () => undefined,
-        onResponseStart: ({ rawHeaders }, status) => events.head(status, (rawHeaders ?? []) as string[]),
+        onResponseStart: ({ rawHeaders }, status) => events.head(status, texts(rawHeaders)),
         onResponseData: (controller, chunk) => {
           if (!events.data(chunk, () => controller.resume())) controller.pause();
         },
@@ -82,7 +86,7 @@ const roles = {
       systemClock,
     );
     const sockets = createServer();
-    const limits = { ...common, headTimeoutMs: 60_000, lingerMs: 5_000, stallMs: longMs };
+    const limits = { ...common, headTimeoutMs: 60_000, lingerMs: 5_000, leastIntake: { bytes: 1, withinMs: longMs } };
     void new Http1Server(sockets, limits, systemClock, (request, response) => {
       const { method, url: target, rawHeaders } = request;
       keep(request, (bytes = Buffer.alloc(0)) => {

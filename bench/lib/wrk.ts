@@ -39,7 +39,9 @@ export const runWrk = async (url: string, connections: number, seconds: number, 
     await writeFile(script, `${lines.join('\n')}\n`);
     const args = ['-t1', `-c${connections}`, `-d${seconds}s`, '--timeout', '10s', '--latency', '-s', script, url];
     const { stdout } = await run('wrk', args);
-    return parseWrk(stdout);
+    const measured = parseWrk(stdout);
+    if (measured.requests === 0) throw new Error(`${url} answered nothing:\n${stdout}`);
+    return measured;
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

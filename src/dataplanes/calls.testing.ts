@@ -57,8 +57,14 @@ export const begun = (url: string, { method, headers, body, agent }: Asked = {})
  * Writes `bytes` to a connection of its own and answers all that came back until it was closed, had what `until` asks
  * for, or was silent for a while.
  */
-export const exchange = (port: number, bytes: string | Buffer, until?: RegExp, silentMs = 10_000): Promise<string> =>
+export const exchange = (
+  port: number,
+  bytes: string | Buffer,
+  until?: RegExp | ((got: string) => boolean),
+  silentMs = 10_000,
+): Promise<string> =>
   new Promise((resolve) => {
+    const isEnough = until instanceof RegExp ? (text: string): boolean => until.test(text) : until;
     const socket = connect(port, '127.0.0.1');
     let got = '';
     const done = (): void => {
@@ -69,7 +75,7 @@ export const exchange = (port: number, bytes: string | Buffer, until?: RegExp, s
     socket.setTimeout(silentMs, done);
     socket.on('data', (text: string) => {
       got += text;
-      if (until?.test(got) === true) done();
+      if (isEnough?.(got) === true) done();
     });
     socket.on('error', done);
     socket.on('close', done);

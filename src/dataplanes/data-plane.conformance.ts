@@ -5,7 +5,7 @@ import { failuresConformance } from './failures.conformance.ts';
 import { httpConformance } from './http.conformance.ts';
 import { originConformance } from './origin.conformance.ts';
 import { recordsConformance } from './records.conformance.ts';
-import { refusalsConformance } from './refusals.conformance.ts';
+import { refusalsConformance, strictBodyBytes } from './refusals.conformance.ts';
 import { sharingConformance } from './sharing.conformance.ts';
 import { smugglingConformance } from './smuggling.conformance.ts';
 import { upgradeConformance } from './upgrade.conformance.ts';
@@ -14,7 +14,10 @@ import { TestNode, type OpenPlane } from './test-node.testing.ts';
 /** What an implementation cannot do, and why: by the name of a test, or of one of its cases. */
 export type Cannot = { readonly [test: string]: string };
 
-/** What `data-plane.ts` promises, held against one implementation: real listeners, real replicas, three nodes. */
+/**
+ * What `data-plane.ts` promises, held against one implementation: real listeners, real replicas, three nodes, and a
+ * strict one with little patience and small bounds.
+ */
 export const dataPlaneConformance = (name: string, open: OpenPlane, cannot: Cannot = {}): void => {
   describe(`data plane ${name}`, () => {
     let started: readonly TestNode[] = [];
@@ -25,7 +28,16 @@ export const dataPlaneConformance = (name: string, open: OpenPlane, cannot: Cann
     });
 
     beforeAll(async () => {
-      started = await Promise.all(['a', 'b', 'c'].map((node) => TestNode.start(node, open)));
+      const names = ['a', 'b', 'c'];
+      started = await Promise.all([
+        ...names.map((name) => TestNode.start(name, open)),
+        TestNode.start('strict', open, {
+          peerAckMs: 400,
+          maxBodyBytes: strictBodyBytes,
+          upgradeIdleMs: 200,
+          trustedProxies: ['10.0.0.0/8', '127.0.0.0/8'],
+        }),
+      ]);
     }, 60_000);
 
     afterAll(async () => {
@@ -36,16 +48,17 @@ export const dataPlaneConformance = (name: string, open: OpenPlane, cannot: Cann
       const [a, b, c] = started as [TestNode, TestNode, TestNode];
       return { a, b, c };
     };
+    const strict = () => started[3] as TestNode;
 
     sharingConformance(nodes);
     httpConformance(nodes);
     smugglingConformance(nodes, (vector) => cannot[`smuggling: ${vector}`] === undefined);
-    failuresConformance(nodes, open);
-    refusalsConformance(nodes, open);
-    originConformance(nodes, open);
+    failuresConformance(nodes, strict, open);
+    refusalsConformance(nodes, strict);
+    originConformance(nodes, strict);
     deadlinesConformance(nodes);
     capacityConformance(nodes);
-    upgradeConformance(nodes, open);
-    recordsConformance(open);
+    upgradeConformance(nodes, strict);
+    recordsConformance(nodes, open);
   });
 };

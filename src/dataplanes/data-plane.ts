@@ -17,7 +17,10 @@ export interface DataPlane {
   release(): Promise<void>;
   /** Where clients and peers reach it; ports as bound. */
   address(): { readonly gateway: TcpAddress; readonly peer: TcpAddress };
-  /** Resolves when the plan is in force. A plan older than the present one is ignored. */
+  /**
+   * Resolves when the plan is in force. A plan older than the present one is ignored. `unavailable` while the process is
+   * being started again, or does not answer: the plan is put in force as soon as it is there, and may be applied again.
+   */
   apply(plan: Plan): Promise<void>;
   /** The plan that an adopted process carried out before; undefined when it was started anew, or has none. */
   carried(): Promise<Plan | undefined>;

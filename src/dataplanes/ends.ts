@@ -43,6 +43,7 @@ export class Ends {
         status: statusFor(call, reason, status),
         reason,
         subject: call.key,
+        hint: reason === 'start-failed' ? this.#state.function(call.key)?.problem : undefined,
         ...details,
         node: this.#state.nodeName,
         callId: call.callId,

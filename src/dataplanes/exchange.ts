@@ -4,7 +4,7 @@ import type { Framing } from './http1/head.ts';
 /** A request as it comes in, as far as a plane uses it. */
 export interface Incoming {
   readonly method: string;
-  /** The request target, as it stands in the request line. */
+  /** The request target: a path that begins with a slash, with its query; or `*`. */
   readonly url: string;
   /** Name, value, name, value …, as they came. */
   readonly rawHeaders: readonly string[];

@@ -14,7 +14,7 @@ import { functionPlan, TestNode, type OpenPlane } from './test-node.testing.ts';
 type Nodes = () => { readonly a: TestNode; readonly b: TestNode; readonly c: TestNode };
 
 /** What is left of a call when others break. */
-export const failuresConformance = (nodes: Nodes, open: OpenPlane): void => {
+export const failuresConformance = (nodes: Nodes, strict: () => TestNode, open: OpenPlane): void => {
   const ends: (() => unknown)[] = [];
   afterEach(async () => {
     for (const end of ends.splice(0).reverse()) await end();
@@ -29,11 +29,6 @@ export const failuresConformance = (nodes: Nodes, open: OpenPlane): void => {
   const peerAt = (port: number, { id, publicKeyHex: publicKey }: Identity, name = 'odd'): PeerPlan => {
     const address = { kind: 'tcp', host: '127.0.0.1', port } as const;
     return { id, name, address, publicKey, slots: 4, rttMs: 0.1 };
-  };
-  const impatient = async (): Promise<TestNode> => {
-    const node = await TestNode.start('impatient', open, { peerAckMs: 400 });
-    ends.push(() => node.stop());
-    return node;
   };
 
   describe('a replica', () => {
@@ -113,6 +108,23 @@ export const failuresConformance = (nodes: Nodes, open: OpenPlane): void => {
       expect(tally((await Promise.all(all)).map(({ body }) => body))).toEqual({ warm: 6 });
     });
 
+    it('that cannot be started after all is waited for no longer: a peer that can runs the call, or it is told', async () => {
+      const { a, b } = nodes();
+      const problem = 'It fails.';
+      await b.apply(4, { unable: functionPlan([await b.replica('able', saying('able'))]) }, [a.asPeer(4)]);
+      await a.apply(4, { unable: functionPlan([], { canStart: true }) }, [b.asPeer(4)]);
+      const first = call(`${a.url}/function/unable`);
+      await eventually(async () => (await a.observed('unable')).inFlight === 1, 'it is held');
+      await a.apply(4, { unable: functionPlan([], { problem }) }, [b.asPeer(4)]);
+      expect(await first).toMatchObject({ status: 503, reason: 'start-failed' });
+      const peers = [{ id: b.id, weight: 1 }];
+      await a.apply(4, { unable: functionPlan([], { problem, peers }) }, [b.asPeer(4)]);
+      expect(await call(`${a.url}/function/unable`)).toMatchObject({ status: 200, body: 'able' });
+      await b.apply(4, { unable: functionPlan([], { problem }) }, [a.asPeer(4)]);
+      await a.apply(4, { unable: functionPlan([], { problem, peers, queueMs: 50 }) }, [b.asPeer(4)]);
+      expect((await call(`${a.url}/function/unable`)).status).toBe(503);
+    });
+
     it('that is to be started is not waited for by clients that left', async () => {
       const { a } = nodes();
       await a.apply(4, { left: functionPlan([], { canStart: true }) });
@@ -164,10 +176,7 @@ export const failuresConformance = (nodes: Nodes, open: OpenPlane): void => {
     });
 
     it('that takes connections and says nothing is passed over', async () => {
-      const url = await second(
-        peerAt(await listening(createServer(() => undefined)), createIdentity()),
-        await impatient(),
-      );
+      const url = await second(peerAt(await listening(createServer(() => undefined)), createIdentity()), strict());
       expect(await call(url)).toMatchObject({ status: 200, node: 'b' });
     });
 
@@ -184,7 +193,7 @@ export const failuresConformance = (nodes: Nodes, open: OpenPlane): void => {
     };
 
     it('that falls silent is passed over when nothing of a body was sent', async () => {
-      const at = await impatient();
+      const at = strict();
       expect(await call(await second(await frozen(), at))).toMatchObject({ status: 200, node: 'b' });
       const long = randomBytes(200_000);
       const answer = await call(await second(await frozen(), at), { body: long });
@@ -192,7 +201,7 @@ export const failuresConformance = (nodes: Nodes, open: OpenPlane): void => {
     });
 
     it('that falls silent with a body makes a 504: nobody knows whether it ran', async () => {
-      const url = await second(await frozen(), await impatient());
+      const url = await second(await frozen(), strict());
       expect(await call(url, { body: 'once only' })).toMatchObject({ status: 504, reason: 'timeout' });
       expect(await call(url, { body: 'next' })).toMatchObject({ status: 200, node: 'b' });
     });
@@ -269,6 +278,17 @@ export const failuresConformance = (nodes: Nodes, open: OpenPlane): void => {
   });
 
   describe('a plane', () => {
+    it('ignores a plan that is older than the one in force, and all that it said', async () => {
+      const { a } = nodes();
+      const [one, other] = [await a.replica('aged-1', saying('one')), await a.replica('aged-2', saying('other'))];
+      const older = a.plan(4, { aged: functionPlan([one]) });
+      await a.apply(4, { aged: functionPlan([other]) });
+      await a.plane.apply(older);
+      expect((await call(`${a.url}/function/aged`)).body).toBe('other');
+      await a.apply(4, { aged: functionPlan([one]) });
+      expect((await call(`${a.url}/function/aged`)).body).toBe('one');
+    });
+
     it('lets calls that wait go when their function is removed', async () => {
       const { a } = nodes();
       const gate = new Gate();

@@ -8,7 +8,7 @@ import { answerOfPeer, bodyLengthOf, forwardHeaders } from './call-headers.ts';
 import type { Call } from './call.ts';
 import type { Ends } from './ends.ts';
 import { valueOf } from './headers.ts';
-import type { PeerFailure } from './peer-clients.ts';
+import type { PeerFailure } from './peer-send.ts';
 import type { PlaneState } from './plane-state.ts';
 import { notRun } from './refusals.ts';
 import type { Tunnels } from './tunnels.ts';
@@ -120,7 +120,7 @@ export class Forwards {
   #again(call: Call, refusedBy: NodeId): void {
     call.tried.push(refusedBy);
     call.phase = 'deciding';
-    call.cancel = undefined;
+    call.carrier = undefined;
     call.ranAt = 0;
     call.reason = undefined;
     this.#needs.onRefused(call);

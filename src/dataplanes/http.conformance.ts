@@ -293,6 +293,26 @@ export const httpConformance = (
       }
     });
 
+    it('keeps bytes beyond ASCII in path and query, encoded', async () => {
+      const url = await serving((request, response) => response.end(request.url));
+      const { pathname, port } = new URL(url);
+      for (const [sent, seen] of [
+        ['/\xe9', '/%E9'],
+        ['/%c3\xa9/\x80?\xff=%20', '/%c3%A9/%80?%FF=%20'],
+      ] as const) {
+        const head = `GET ${pathname}${sent} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`;
+        expect((await exchange(Number(port), Buffer.from(head, 'latin1'))).split('\r\n\r\n')[1]).toContain(seen);
+      }
+    });
+
+    it('takes as many headers as may come', async () => {
+      const url = await serving((request, response) => response.end(request.headers['x-254']));
+      const { pathname, port } = new URL(url);
+      const headers = times(255, (index) => `x-${index}: last\r\n`).join('');
+      const text = await exchange(Number(port), `GET ${pathname} HTTP/1.1\r\nhost: x\r\n${headers}\r\n`, /\r\n\r\n[^]/);
+      expect(text).toMatch(/^HTTP\/1\.1 200 [^]*last/);
+    });
+
     it('refuses heads that are too long, and goes on', async () => {
       const url = await serving(saying('fine'));
       const long = await exchange(

@@ -30,7 +30,8 @@ const limits = {
   headTimeoutMs: 60_000,
   idleTimeoutMs: 75_000,
   lingerMs: 5_000,
-  stallMs: 60_000,
+  // A tenth of what the slowest mobile networks carry. Who takes less ties up its connection, and maybe a slot.
+  leastIntake: { bytes: 64 * 1024, withinMs: 300_000 },
 } as const;
 
 /** What a node adds to the head of a call that it passes on: who may call one node may be served by another. */

@@ -14,6 +14,8 @@ export type LocalRunsNeeds = {
   readonly tunnels: Tunnels;
   /** A call has room and waits for a replica. */
   readonly onHeld: (key: FunctionKey) => void;
+  /** The call had room and waited for a replica, but none can be started here any more. */
+  readonly onStranded: (call: Call, function_: FunctionPlan) => void;
   /** There is room again. */
   readonly onFreed: () => void;
 };
@@ -91,8 +93,11 @@ export class LocalRuns {
     }
     const usable = this.#broken.size === 0 ? function_ : this.#withoutBroken(function_);
     const replica = pickReplica(usable, functionLive(this.#state.live, call.key));
-    if (replica === undefined) return this.#hold(call);
-    this.#dispatch(call, replica);
+    if (replica !== undefined) return this.#dispatch(call, replica);
+    if (function_.replicas.length > 0 || function_.canStart) return this.#hold(call);
+    this.#release(call);
+    call.phase = 'deciding';
+    this.#needs.onStranded(call, function_);
   }
 
   #hold(call: Call): void {

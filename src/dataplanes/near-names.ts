@@ -1,7 +1,6 @@
 import { splitFunctionKey, type FunctionKey } from '../domain/ids.ts';
 import { nearestName } from '../std/nearest-name.ts';
 import { fullBucket, take, tokensAt } from '../routing/bucket.ts';
-import type { Plan } from '../routing/plan.ts';
 
 /** Strangers may ask for names without end, and comparing is work: so often in a second, and not with more names. */
 const perSecond = 100;
@@ -12,16 +11,16 @@ const maxLength = 64;
 export class NearNames {
   readonly #budget = fullBucket(perSecond, 0);
 
-  /** `now`: milliseconds, monotonic. Undefined where nothing is near, or none was looked for. */
-  find(plan: Plan | undefined, key: FunctionKey, now: number): string | undefined {
+  /** Of those that are known. `now`: milliseconds, monotonic. Undefined where nothing is near, or none was looked for. */
+  find(known: () => readonly FunctionKey[], key: FunctionKey, now: number): string | undefined {
     const { name, namespace } = splitFunctionKey(key);
-    if (plan === undefined || name.length > maxLength) return undefined;
+    if (name.length > maxLength) return undefined;
     if (tokensAt(this.#budget, perSecond, now) < 1) return undefined;
     take(this.#budget, perSecond, now);
     const names: string[] = [];
-    for (const other of Object.keys(plan.functions) as FunctionKey[]) {
-      const known = splitFunctionKey(other);
-      if (known.namespace === namespace && known.name.length <= maxLength) names.push(known.name);
+    for (const other of known()) {
+      const one = splitFunctionKey(other);
+      if (one.namespace === namespace && one.name.length <= maxLength) names.push(one.name);
       if (names.length === maxCompared) break;
     }
     return nearestName(name, names);

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { call, eventually } from './calls.testing.ts';
+import { describe, expect, it } from 'vitest';
+import { call, eventually, exchange } from './calls.testing.ts';
 import { places, serveAt, type Nodes } from './serving.testing.ts';
-import { functionPlan, TestNode, type OpenPlane } from './test-node.testing.ts';
+import { functionPlan, type TestNode } from './test-node.testing.ts';
 
 const said = {
   'x-forwarded-for': '203.0.113.9, 10.0.0.2',
@@ -15,14 +15,8 @@ const seen = async (url: string, headers: Readonly<Record<string, string | reado
   JSON.parse((await call(url, { headers })).body) as Record<string, string>;
 
 /** What a function hears of where and when a call comes from. */
-export const originConformance = (nodes: Nodes, open: OpenPlane): void => {
+export const originConformance = (nodes: Nodes, trusting: () => TestNode): void => {
   describe.each(places)('the origin of a call served %s', (where) => {
-    let trusting: TestNode | undefined;
-    beforeAll(async () => {
-      trusting = await TestNode.start('trusting', open, { trustedProxies: ['10.0.0.0/8', '127.0.0.0/8'] });
-    });
-    afterAll(() => trusting?.stop());
-
     const address = (a: TestNode): Promise<string> =>
       serveAt({ a, b: nodes().b }, where, 'origin', (request, response) =>
         response.end(JSON.stringify(request.headers)),
@@ -40,7 +34,7 @@ export const originConformance = (nodes: Nodes, open: OpenPlane): void => {
     });
 
     it('is what a trusted proxy says, with its own address behind', async () => {
-      const node = trusting as TestNode;
+      const node = trusting();
       expect(await seen(await address(node), said)).toMatchObject({
         'x-forwarded-for': '203.0.113.9, 10.0.0.2, 127.0.0.1',
         'x-forwarded-host': 'shop.example',
@@ -53,6 +47,14 @@ export const originConformance = (nodes: Nodes, open: OpenPlane): void => {
         'x-forwarded-host': `127.0.0.1:${node.port}`,
         'x-forwarded-proto': 'http',
       });
+    });
+
+    it('is at the host of the target where that is a whole address, whatever Host says', async () => {
+      const url = new URL(await address(nodes().a));
+      const head = `GET http://other:81${url.pathname} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`;
+      const text = await exchange(Number(url.port), head);
+      expect(text).toContain('"x-forwarded-host":"other:81"');
+      expect(text).toContain('"host":"other:81"');
     });
 
     it('and its time are told to client and function alike, in nanoseconds, whatever either says', async () => {

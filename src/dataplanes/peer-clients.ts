@@ -1,34 +1,14 @@
-import type { Duplex } from 'node:stream';
 import type { NodeId } from '../domain/ids.ts';
 import type { PeerPlan } from '../routing/plan.ts';
 import type { Clock } from '../std/clock.ts';
 import type { Call } from './call.ts';
 import type { ChannelCredentials } from './certificate.ts';
 import type { RawHeaders } from './headers.ts';
-import type { ClientBody, ClientExchange } from './http1/client-exchange.ts';
 import { Http1Client } from './http1/client.ts';
 import { KeptClients } from './kept-clients.ts';
 import { dialPeer } from './peer-channel.ts';
 import { PeerPulse } from './peer-pulse.ts';
-
-export type PeerEvents = {
-  /** The peer took the call: it runs there now. */
-  accepted(): void;
-  head(status: number, headers: readonly string[]): void;
-  data(chunk: Buffer, resume: () => void): boolean;
-  end(): void;
-  fail(failure: PeerFailure): void;
-  /** An upgrade was granted there: the connection is handed over, with what came on it behind the head. */
-  upgraded(headers: readonly string[], connection: Duplex): void;
-};
-
-export type PeerFailure =
-  /** Nothing runs there: another place may be tried. */
-  | 'not-taken'
-  /** It fell silent after some of the body was sent: nobody knows whether it runs. */
-  | 'silent'
-  /** It had taken the call and broke off. */
-  | 'broken';
+import { PeerSend, type PeerEvents } from './peer-send.ts';
 
 export type PeerClientsNeeds = {
   readonly credentials: ChannelCredentials;
@@ -69,75 +49,14 @@ export class PeerClients {
   }
 
   send(peer: PeerPlan, call: Call, headers: RawHeaders, events: PeerEvents): void {
-    const { ackMs } = this.#needs;
-    let taken = false;
-    let answering = false;
-    let settled = false;
-    let timer: NodeJS.Timeout | undefined;
-    let bodySent = call.body.kind === 'kept';
-    let unwatch = (): void => undefined;
-
-    /** Nothing is waited for any more. */
-    const heard = (): void => {
-      clearTimeout(timer);
-      unwatch();
-    };
-    const fail = (failure: PeerFailure): void => {
-      if (settled) return;
-      settled = true;
-      heard();
-      exchange.cancel(new Error(failure));
-      events.fail(failure);
-    };
-    const accept = (): void => {
-      if (taken || settled) return;
-      taken = true;
-      clearTimeout(timer);
-      // It has said so; whether it is still there when the answer is long in coming must be asked.
-      unwatch = this.#pulse.watch(peer, () => fail('silent'));
-      events.accepted();
-    };
-    const exchange: ClientExchange = this.#client(peer).request(
-      {
-        method: call.request.method,
-        target: call.request.url,
-        headers,
-        body: bodyOf(call),
-        upgrade: call.upgrade?.protocol,
-      },
-      {
-        // The client's own bound covers the time until there is a connection.
-        sent: () => {
-          timer = setTimeout(() => fail(bodySent ? 'silent' : 'not-taken'), ackMs);
-        },
-        interim: (status) => {
-          // 103 is the word of a peer with HAProxy, which cannot say 102.
-          if (status === 102 || status === 103 || status === 100) accept();
-          if (status !== 100 || bodySent || settled || call.body.kind !== 'stream') return;
-          bodySent = true;
-          call.begin();
-          exchange.send(call.request);
-        },
-        head: (status, raw) => {
-          heard();
-          answering = true;
-          events.head(status, raw);
-        },
-        data: (chunk, resume) => events.data(chunk, resume),
-        end: () => {
-          settled = true;
-          events.end();
-        },
-        // Without a long body's first byte nothing runs there, even where the call was taken.
-        fail: () => fail(answering || (taken && (bodySent || call.body.kind !== 'stream')) ? 'broken' : 'not-taken'),
-        upgraded: (raw, connection) => {
-          heard();
-          settled = true;
-          events.upgraded(raw, connection);
-        },
-      },
+    const sending = new PeerSend(
+      { client: this.#client(peer), pulse: this.#pulse, ackMs: this.#needs.ackMs },
+      peer,
+      call,
+      events,
     );
-    call.cancel = () => fail('broken');
+    call.carrier = sending;
+    sending.start(headers);
   }
 
   /**
@@ -197,15 +116,3 @@ export class PeerClients {
 }
 
 const nobodyListens: ReadonlySet<string | undefined> = new Set(['ECONNREFUSED', 'ECONNRESET']);
-
-/** A long body is not sent before the peer has taken the call. */
-const bodyOf = ({ body }: Call): ClientBody => {
-  switch (body.kind) {
-    case 'none':
-      return body;
-    case 'kept':
-      return { kind: 'bytes', bytes: body.bytes };
-    case 'stream':
-      return { kind: 'later', length: body.length };
-  }
-};

@@ -11,9 +11,15 @@ const askEveryMs = 2_000;
 /** A peer that left so many in a row unanswered is frozen. */
 const mostMisses = 2;
 
+/** A call that a peer took. */
+export type AtPeer = {
+  /** The peer is frozen. */
+  silent(): void;
+};
+
 type Watched = {
   readonly peer: PeerPlan;
-  readonly calls: Set<() => void>;
+  readonly calls: Set<AtPeer>;
   misses: number;
   timer: NodeJS.Timeout | undefined;
 };
@@ -30,13 +36,16 @@ export class PeerPulse {
     this.#needs = needs;
   }
 
-  /** `silent` is called, once at most, when the peer is found to be frozen. Returns what ends the watch. */
-  watch(peer: PeerPlan, silent: () => void): () => void {
+  /** `silent` of the call is told, once at most, when the peer is found to be frozen. */
+  watch(peer: PeerPlan, call: AtPeer): void {
     const watched = this.#watched.get(peer.id) ?? this.#begin(peer);
-    watched.calls.add(silent);
-    return () => {
-      if (watched.calls.delete(silent) && watched.calls.size === 0) this.#end(watched);
-    };
+    watched.calls.add(call);
+  }
+
+  /** It is over, or never began. */
+  unwatch(peer: PeerPlan, call: AtPeer): void {
+    const watched = this.#watched.get(peer.id);
+    if (watched?.calls.delete(call) === true && watched.calls.size === 0) this.#end(watched);
   }
 
   #begin(peer: PeerPlan): Watched {
@@ -61,6 +70,6 @@ export class PeerPulse {
     watched.misses = answers ? 0 : watched.misses + 1;
     if (watched.misses < mostMisses) return this.#later(watched);
     this.#end(watched);
-    for (const silent of [...watched.calls]) silent();
+    for (const call of [...watched.calls]) call.silent();
   }
 }

@@ -1,7 +1,7 @@
 import type { FunctionKey, NodeId } from '../domain/ids.ts';
 import type { Reason } from '../domain/reason.ts';
 import { admit } from '../routing/admit.ts';
-import { decide, localRoom, type Decision } from '../routing/decide.ts';
+import { decide, localRoom, nobodyRuns, type Decision } from '../routing/decide.ts';
 import { peerLive, prune, reported } from '../routing/live.ts';
 import type { FunctionPlan, PeerPlan, Plan } from '../routing/plan.ts';
 import type { Call } from './call.ts';
@@ -57,7 +57,11 @@ export class Plane {
     this.#ends = ends;
     this.#tunnels = new Tunnels(needs.upgradeIdleMs);
     const tunnels = this.#tunnels;
-    this.#runs = new LocalRuns({ state, ends, tunnels, onHeld: wanted, onFreed });
+    const onStranded = (call: Call, function_: FunctionPlan): void => {
+      if (call.from === undefined) this.#route(call, true);
+      else ends.refuse(call, nobodyRuns(function_), 503);
+    };
+    this.#runs = new LocalRuns({ state, ends, tunnels, onHeld: wanted, onStranded, onFreed });
     this.#forwards = new Forwards({ state, ends, tunnels, onRefused: (call) => this.#route(call, true), onFreed });
     this.#waiting = new WaitingCalls({
       state,
@@ -159,7 +163,7 @@ export class Plane {
   /** A call for a name that no plan knows. */
   refuseUnknown(call: Call): void {
     this.#needs.instruments.unknownFunction();
-    const near = this.#nearNames.find(this.plan, call.key, this.#state.now());
+    const near = this.#nearNames.find(() => this.#knownKeys(), call.key, this.#state.now());
     this.#ends.refuseUncounted(call, 'unknown-function', 404, {
       hint: near === undefined ? undefined : `Did you mean ${near}?`,
     });
@@ -205,6 +209,10 @@ export class Plane {
 
   observe(): Observation {
     return observationOf(this.#state, this.#since, this.#waiting.count);
+  }
+
+  #knownKeys(): readonly FunctionKey[] {
+    return Object.keys(this.plan?.functions ?? {}) as FunctionKey[];
   }
 
   #route(call: Call, again: boolean): void {
@@ -306,7 +314,7 @@ export class Plane {
     if (phase === 'waiting') this.#waiting.remove(call);
     if (phase === 'holding') this.#runs.remove(call);
     end();
-    if (phase === 'running') call.cancel?.(why);
+    if (phase === 'running') call.carrier?.cancel(why);
     else this.#waiting.drain();
   }
 }

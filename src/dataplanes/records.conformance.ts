@@ -3,12 +3,13 @@ import { request as httpRequest } from 'node:http';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { call, echo, eventually, Gate, saying } from './calls.testing.ts';
+import type { Nodes } from './serving.testing.ts';
 import { functionPlan, TestNode, type OpenPlane } from './test-node.testing.ts';
 
 type Line = Readonly<Record<string, string | number | boolean | undefined>>;
 
 /** What is told of each call, here as it is written down. */
-export const recordsConformance = (open: OpenPlane): void => {
+export const recordsConformance = (nodes: Nodes, open: OpenPlane): void => {
   describe('the record of a call', () => {
     let started: readonly TestNode[] = [];
     beforeAll(async () => {
@@ -143,18 +144,14 @@ export const recordsConformance = (open: OpenPlane): void => {
   });
 
   describe('how long a call ran', () => {
-    let node: TestNode | undefined;
-    beforeAll(async () => {
-      node = await TestNode.start('timed', open);
-    });
-    afterAll(() => node?.stop());
-
     it.each([
       ['in seconds, to the microsecond', {}, /^\d+\.\d{6}$/],
       ['as the function says it', { 'X-Duration-Seconds': '7.5' }, /^7\.5$/],
     ])('is told %s', async (how, headers, said) => {
-      const at = node as TestNode;
-      const replica = await at.replica(how.slice(0, 2), (_request, response) => response.writeHead(200, headers).end());
+      const { a: at } = nodes();
+      const replica = await at.replica(`timed-${how.slice(0, 2)}`, (_request, response) =>
+        response.writeHead(200, headers).end(),
+      );
       await at.apply(4, { timed: functionPlan([replica]) });
       expect((await call(`${at.url}/function/timed`)).headers['x-duration-seconds']).toMatch(said);
     });

@@ -6,6 +6,8 @@ const sentences: Record<Reason, (subject: string, hint: string) => string> = {
   'over-rate': (name) => `More calls to ${name} came than its rate allows. Try again shortly.`,
   'queue-timeout': (name) => `The call to ${name} waited for room as long as its queue allows. Try again shortly.`,
   'no-replica': (name) => `Nothing runs ${name} at this moment, here or at a peer. Try again shortly.`,
+  'start-failed': (name, hint) =>
+    `${name} cannot be started now, here or at a peer.${hint} See why: skein describe ${name}`,
   'unknown-function': (name, hint) => `No function named ${name} is deployed.${hint} See which are: skein list`,
   draining: () => 'This node is leaving the federation and takes no new calls. Use another node.',
   timeout: (name) => `${name} did not answer in time.`,
@@ -24,6 +26,7 @@ export const notRun: ReadonlySet<string> = new Set<Reason>([
   'over-rate',
   'queue-timeout',
   'no-replica',
+  'start-failed',
   'unknown-function',
   'draining',
   // It does not know this node yet, or no more.

@@ -30,7 +30,7 @@ export class ReplicaClients {
 
   send(replica: ReplicaPlan, call: Call, headers: RawHeaders, events: ReplicaEvents): void {
     call.begin();
-    const exchange = this.#client(replica).request(
+    call.carrier = this.#client(replica).request(
       {
         method: call.request.method,
         target: call.path,
@@ -40,7 +40,6 @@ export class ReplicaClients {
       },
       events,
     );
-    call.cancel = (why) => exchange.cancel(why);
   }
 
   /** Closes what leads to replicas that are gone; what runs there is finished. */

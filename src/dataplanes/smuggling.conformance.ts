@@ -2,11 +2,19 @@ import { describe, expect, it } from 'vitest';
 import { exchange } from './calls.testing.ts';
 import { functionPlan, type TestNode } from './test-node.testing.ts';
 
-type Seen = { readonly line: string; readonly headers: readonly string[]; readonly body: string };
+type Seen = {
+  readonly line: string;
+  /** Their names. */
+  readonly headers: readonly string[];
+  readonly body: string;
+};
 
 const get = 'GET /function/guarded/smuggled HTTP/1.1\r\nhost: x\r\n\r\n';
 const post = (headers: string, body: string): string =>
   `POST /function/guarded HTTP/1.1\r\nhost: x\r\n${headers}\r\n${body}`;
+
+/** None is refused for want of room, also where some never end. */
+const slots = 100;
 
 /** Requests that two readers might cut in different places, each with a second one inside. */
 const vectors: readonly (readonly [name: string, bytes: string])[] = [
@@ -47,6 +55,9 @@ const vectors: readonly (readonly [name: string, bytes: string])[] = [
   ['a chunk that ends in a bare line feed', post('transfer-encoding: chunked\r\n', `1\nx\n0\n\n${get}`)],
   ['a chunk extension with a line feed', post('transfer-encoding: chunked\r\n', `1;a\nb\r\nx\r\n0\r\n\r\n${get}`)],
   ['an absolute target', `GET http://other/function/guarded HTTP/1.1\r\nhost: x\r\n\r\n`],
+  ['an absolute target with bytes beyond ASCII', `GET http://other/function/guarded/\xff HTTP/1.1\r\nhost: x\r\n\r\n`],
+  ['a target with bytes that some take for blanks', `GET /function/guarded/\x85/\xa0 HTTP/1.1\r\nhost: x\r\n\r\n`],
+  ['a target with wide line breaks', `GET /function/guarded/\xe5\x98\x8d\xe5\x98\x8a HTTP/1.1\r\nhost: x\r\n\r\n`],
   ['a target with a blank', `GET /function/guarded /x HTTP/1.1\r\nhost: x\r\n\r\n`],
   ['a target with another version', `GET /function/guarded HTTP/9.9\r\nhost: x\r\n\r\n`],
   ['a target with a control character', `GET /function/guarded/\x01 HTTP/1.1\r\nhost: x\r\n\r\n`],
@@ -95,16 +106,16 @@ export const smugglingConformance = (
         request.on('end', () => {
           seen.push({
             line: `${request.method} ${request.url}`,
-            headers: request.rawHeaders,
+            headers: request.rawHeaders.filter((_, index) => index % 2 === 0),
             body: Buffer.concat(body).toString('latin1'),
           });
           response.end('ran');
         });
       });
-      if (where === 'here') await a.apply(8, { guarded: functionPlan([replica]) });
+      if (where === 'here') await a.apply(slots, { guarded: functionPlan([replica]) });
       else {
-        await b.apply(8, { guarded: functionPlan([replica]) }, [a.asPeer(8)]);
-        await a.apply(8, { guarded: functionPlan([], { peers: [{ id: b.id, weight: 1 }] }) }, [b.asPeer(8)]);
+        await b.apply(slots, { guarded: functionPlan([replica]) }, [a.asPeer(slots)]);
+        await a.apply(slots, { guarded: functionPlan([], { peers: [{ id: b.id, weight: 1 }] }) }, [b.asPeer(slots)]);
       }
     };
 
@@ -127,7 +138,10 @@ export const smugglingConformance = (
       }
       for (const { line, headers } of seen) {
         expect(line).toMatch(/^(POST|GET) \/(\S*)$/);
-        expect(headers.filter((name) => /^content-length$/i.test(name)).length).toBeLessThanOrEqual(1);
+        expect(
+          headers.filter((name) => /^content-length$/i.test(name)).length,
+          `${line}: ${headers.join(' ')}`,
+        ).toBeLessThanOrEqual(1);
         const coded = headers.some((name) => /^transfer-encoding$/i.test(name));
         expect(coded && headers.some((name) => /^content-length$/i.test(name))).toBe(false);
         expect(headers.filter((name) => /^host$/i.test(name)).length).toBe(1);

@@ -1,6 +1,6 @@
 import { defaultNamespace, functionKey, type FunctionKey } from '../domain/ids.ts';
 
-/** What a request line under `/function/` asks for. */
+/** What a request under `/function/` asks for. */
 export type Target = {
   readonly key: FunctionKey;
   /** Path and query for the function, beginning with a slash. */
@@ -14,9 +14,7 @@ const namePattern = /^[-a-zA-Z_0-9.]+$/;
  * Reads `/function/NAME[.NAMESPACE][/PATH][?QUERY]`; undefined when `url` is none. The name is split at its last dot,
  * and matched whole: one name never stands for another that begins alike.
  */
-export const parseTarget = (given: string): Target | undefined => {
-  // The whole address stands there where a client speaks to a proxy (RFC 9112, 3.2.2).
-  const url = given.startsWith('/') ? given : given.replace(/^https?:\/\/[^/?]*/i, '');
+export const parseTarget = (url: string): Target | undefined => {
   if (!url.startsWith(prefix)) return undefined;
   const query = url.indexOf('?');
   const pathEnd = query === -1 ? url.length : query;

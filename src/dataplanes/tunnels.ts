@@ -32,7 +32,7 @@ export class Tunnels {
       this.#ends.delete(end);
       left();
     });
-    call.cancel = end;
+    call.carrier = { cancel: end };
     this.#ends.add(end);
   }
 

@@ -1,6 +1,6 @@
 import type { FunctionKey } from '../domain/ids.ts';
 import type { Reason } from '../domain/reason.ts';
-import { decide, type Decision } from '../routing/decide.ts';
+import { decide, waitedInVain, type Decision } from '../routing/decide.ts';
 import { functionLive } from '../routing/live.ts';
 import { calm, mayWait, observeQueue, type Patience, type QueueFacts } from '../routing/patience.ts';
 import type { FunctionPlan } from '../routing/plan.ts';
@@ -92,7 +92,7 @@ export class WaitingCalls {
     for (const { calls } of this.#queues.values()) {
       for (const call of calls.filter(({ waitUntil }) => waitUntil <= now)) {
         this.remove(call);
-        this.#needs.ends.refuse(call, 'queue-timeout', 503);
+        this.#needs.ends.refuse(call, waitedInVain(this.#state.function(call.key)), 503);
       }
     }
   }

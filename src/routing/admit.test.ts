@@ -33,6 +33,7 @@ describe('a peer’s call', () => {
     ['of no known function', {}, {}, refused('unknown-function', 404), functionKey('g')],
     ['while this node leaves', {}, { draining: true }, refused('draining', 503), key],
     ['where nothing runs or can be started', { replicas: [] }, {}, refused('no-replica', 503), key],
+    ['where none can be started', { replicas: [], problem: 'It fails.' }, {}, refused('start-failed', 503), key],
     ['where a replica can be started', { replicas: [], canStart: true }, {}, admitted, key],
     ['of a function at its bound', { maxInFlight: 1 }, {}, refused('full', 429), key],
     ['of a function at its rate', { maxRate: 1 }, {}, refused('over-rate', 429), key],

@@ -1,6 +1,6 @@
 import type { FunctionKey, NodeId } from '../domain/ids.ts';
 import type { Reason } from '../domain/reason.ts';
-import { localRoom, within } from './decide.ts';
+import { localRoom, nobodyRuns, within } from './decide.ts';
 import type { Live } from './live.ts';
 import type { Plan } from './plan.ts';
 
@@ -28,7 +28,7 @@ export const admit = (plan: Plan, live: Live, from: NodeId, key: FunctionKey, no
     case 'yes':
       return { admitted: true };
     case 'none':
-      return refused('no-replica', 503);
+      return refused(nobodyRuns(function_), 503);
     case 'slots':
       return refused('full', 503);
     case 'limit':

@@ -88,6 +88,10 @@ describe('every policy', () => {
     expect(ask(starts, liveOf(starts))).toEqual(serve);
     const nothing = planOf(functionPlan({ policy, replicas: [] }));
     expect(ask(nothing, liveOf(nothing))).toEqual(refuse('no-replica', 503));
+    const fails = planOf(functionPlan({ policy, replicas: [], problem: 'It fails.' }));
+    expect(ask(fails, liveOf(fails))).toEqual(refuse('start-failed', 503));
+    const shared = planOf(functionPlan({ policy, replicas: [], problem: 'It fails.', peers: two }));
+    expect(ask(shared, liveOf(shared))).toMatchObject({ kind: 'forward' });
     const elsewhere = planOf(functionPlan({ policy, replicas: [], peers: two }));
     expect(ask(elsewhere, liveOf(elsewhere))).toMatchObject({ kind: 'forward' });
   });

@@ -236,7 +236,7 @@ const forwardTo = (peer: PeerShare | undefined, room: Room, draining: boolean, f
   if (draining) return refuse('draining', 503);
   switch (room) {
     case 'none':
-      return function_.peers.length > 0 ? wait('full', 503) : refuse('no-replica', 503);
+      return function_.peers.length > 0 ? wait('full', 503) : refuse(nobodyRuns(function_), 503);
     case 'slots':
       return wait('full', 503);
     case 'limit':
@@ -253,5 +253,15 @@ const keptFree = ({ local }: FunctionPlan): Decision => {
   if (local.weight <= 0 || local.limit === undefined) return wait('full', 503);
   return wait(local.limit.kind === 'rate' ? 'over-rate' : 'full', 429);
 };
+
+/** Why a call that finds no replica and no start is refused. */
+export const nobodyRuns = ({ problem }: FunctionPlan): Reason =>
+  problem === undefined ? 'no-replica' : 'start-failed';
+
+/** Why a call that waited in vain is refused: where no peer runs the function either, it is not room that was wanting. */
+export const waitedInVain = (function_: FunctionPlan | undefined): Reason =>
+  function_?.problem !== undefined && function_.peers.every(({ weight }) => weight <= 0)
+    ? 'start-failed'
+    : 'queue-timeout';
 
 const wait = (reason: Reason, status: number): Decision => ({ kind: 'wait', reason, status });

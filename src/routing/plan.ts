@@ -77,6 +77,11 @@ export type FunctionPlan = Route & {
   readonly replicas: readonly ReplicaPlan[];
   /** Whether a replica is started here when a call finds none free. */
   readonly canStart: boolean;
+  /**
+   * Set while no replica can be started here, or at the nodes where the function lives instead: a sentence for those who call it. It
+   * quotes nothing of the deployment or of what a program said.
+   */
+  readonly problem?: string;
   /** Invocations at once in all replicas that this node may start; 0 = bounded by the node's slots only. */
   readonly maxInFlight: number;
   /** `dfaas.maxrate`: requests per second this node serves of this function; 0 = no bound. */

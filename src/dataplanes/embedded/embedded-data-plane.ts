@@ -117,9 +117,12 @@ export class EmbeddedDataPlane implements DataPlane {
   }
 
   async apply(plan: Plan): Promise<void> {
+    if (this.#plan !== undefined && plan.version < this.#plan.version) return;
     this.#plan = plan;
-    // Without a link the plan is sent as soon as there is one again.
-    await this.#link?.apply(plan);
+    if (this.#link === undefined) {
+      throw new SkeinError('unavailable', 'the data plane does not run; it gets the plan when it does');
+    }
+    await this.#link.apply(plan);
   }
 
   async carried(): Promise<Plan | undefined> {

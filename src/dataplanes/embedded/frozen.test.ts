@@ -1,34 +1,31 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, it, type TestContext } from 'vitest';
 import { setTimeout as pause } from 'node:timers/promises';
 import { call, eventually, Gate, saying } from '../calls.testing.ts';
-import { functionPlan, TestNode } from '../test-node.testing.ts';
+import { pidOf, startsNodes } from '../opened-nodes.testing.ts';
+import { functionPlan, type TestNode } from '../test-node.testing.ts';
 import type { EmbeddedDataPlane } from './embedded-data-plane.ts';
 import { openEmbedded } from './open.testing.ts';
 
-describe('an embedded plane’s process that is frozen', () => {
-  const started: TestNode<EmbeddedDataPlane>[] = [];
-  afterEach(async () => {
-    await Promise.all(started.splice(0).map((node) => node.stop()));
-  });
-
-  const start = async (answerMs: number): Promise<TestNode<EmbeddedDataPlane>> => {
-    const node = await TestNode.start('frozen', (facts) => openEmbedded(facts, { answerMs }));
-    started.push(node);
+// What these wait for is time that goes by: they wait together.
+describe.concurrent('an embedded plane’s process that is frozen', () => {
+  const start = async (answerMs: number, { onTestFinished }: TestContext): Promise<TestNode<EmbeddedDataPlane>> => {
+    const node = await startsNodes((facts) => openEmbedded(facts, { answerMs }))('frozen', {}, onTestFinished);
     await node.apply(4, { kept: functionPlan([await node.replica('kept', saying('yes'))]) });
     return node;
   };
-  const pidOf = (node: TestNode<EmbeddedDataPlane>): number =>
-    Number(readFileSync(join(node.facts.folder, 'plane.pid'), 'utf8'));
+  const pair = ({ onTestFinished }: TestContext): Promise<readonly [TestNode, TestNode]> => {
+    const open = startsNodes((facts) => openEmbedded(facts));
+    return Promise.all([open('a', { peerAckMs: 500 }, onTestFinished), open('b', {}, onTestFinished)]);
+  };
   const observes = (node: TestNode<EmbeddedDataPlane>): Promise<boolean> =>
     node.plane.observe().then(
       () => true,
       () => false,
     );
 
-  it('is replaced by one with the last plan when it leaves several questions in a row unanswered', async () => {
-    const node = await start(300);
+  it('is replaced by one with the last plan when it leaves several questions in a row unanswered', async (context) => {
+    const { expect } = context;
+    const node = await start(300, context);
     const pid = pidOf(node);
     process.kill(pid, 'SIGSTOP');
     try {
@@ -43,8 +40,9 @@ describe('an embedded plane’s process that is frozen', () => {
     }
   });
 
-  it('is left alone when it only stood still for one question', async () => {
-    const node = await start(3_000);
+  it('is left alone when it only stood still for one question', async (context) => {
+    const { expect } = context;
+    const node = await start(3_000, context);
     const pid = pidOf(node);
     process.kill(pid, 'SIGSTOP');
     expect(await observes(node)).toBe(false);
@@ -53,10 +51,9 @@ describe('an embedded plane’s process that is frozen', () => {
     expect(pidOf(node)).toBe(pid);
   });
 
-  it('makes those who wait for a call that it took know within seconds, whatever time calls may take', async () => {
-    const b = await TestNode.start('b', (facts) => openEmbedded(facts));
-    const a = await TestNode.start('a', (facts) => openEmbedded(facts), { peerAckMs: 500 });
-    started.push(a, b);
+  it('makes those who wait for a call that it took know within seconds, whatever time calls may take', async (context) => {
+    const { expect } = context;
+    const [a, b] = await pair(context);
     const gate = new Gate();
     const slow = { timeoutMs: 600_000 };
     await b.apply(4, { slow: functionPlan([await b.replica('slow', gate.listener)], slow) }, [a.asPeer(4)]);
@@ -74,10 +71,9 @@ describe('an embedded plane’s process that is frozen', () => {
     gate.open();
   });
 
-  it('is not what a peer is whose function takes long', async () => {
-    const b = await TestNode.start('b', (facts) => openEmbedded(facts));
-    const a = await TestNode.start('a', (facts) => openEmbedded(facts), { peerAckMs: 500 });
-    started.push(a, b);
+  it('is not what a peer is whose function takes long', async (context) => {
+    const { expect } = context;
+    const [a, b] = await pair(context);
     const gate = new Gate();
     await b.apply(4, { slow: functionPlan([await b.replica('slow', gate.listener)]) }, [a.asPeer(4)]);
     const peers = [{ id: b.id, weight: 1 }];

@@ -86,6 +86,7 @@ const functionEntry = (shape: Shape, key: FunctionKey, plan: FunctionPlan): stri
     t: whole(Math.max(1, plan.timeoutMs)),
     h: whole(plan.hops),
     c: plan.canStart ? 1 : 0,
+    b: plan.problem === undefined ? 0 : 1,
     r: plan.replicas.map(({ id }) => shape.replicas[replicaId(key, id)]?.name).join(','),
     to: shares.join(','),
     ad: admission.join(','),

@@ -163,12 +163,14 @@ export class HaproxyDataPlane implements DataPlane {
       for (const problem of problems) this.#needs.log.error({ problem }, 'a part of the plan is left out');
       const before = this.#shape;
       const after = assign(before, plan);
-      // Without a connection the plan is told when there is one again.
       if (before !== undefined && this.#admin !== undefined) {
         await this.#carryOut(diff(before, after, this.#paths), after, this.#admin);
       }
       this.#shape = after;
       this.#save();
+      if (this.#admin === undefined) {
+        throw new SkeinError('unavailable', 'HAProxy does not run; it gets the plan when it does');
+      }
     });
   }
 

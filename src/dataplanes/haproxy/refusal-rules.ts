@@ -7,6 +7,7 @@ const refusals: readonly (readonly [reason: Reason, status: number, hint?: strin
   ['full', 429],
   ['over-rate', 429],
   ['no-replica', 503],
+  ['start-failed', 503],
   ['unknown-function', 404],
   ['draining', 503],
   ['timeout', 504],

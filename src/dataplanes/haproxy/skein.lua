@@ -48,6 +48,7 @@ local function fields(text)
     made.reject, made.max, made.rate = tonumber(raw.x), tonumber(raw.m), tonumber(raw.v)
     made.queue, made.timeout, made.hops = tonumber(raw.q), tonumber(raw.t), tonumber(raw.h)
     made.canStart, made.replicas = raw.c == "1", list(raw.r)
+    made.nobody = raw.b == "1" and "start-failed" or "no-replica"
     made.shares, made.admission, made.others = {}, {}, limitOf(raw.ot)
     for _, item in ipairs(list(raw.to)) do
       local id, weight, limit = item:match("^(.-):(.-):(.+)$")
@@ -221,7 +222,7 @@ local function forwardTo(share, room, plan)
   if node().draining then return { kind = "refuse", reason = "draining", status = 503 } end
   if room == "none" then
     if #plan.shares > 0 then return { kind = "wait", reason = "full", status = 503 } end
-    return { kind = "refuse", reason = "no-replica", status = 503 }
+    return { kind = "refuse", reason = plan.nobody, status = 503 }
   end
   if room == "slots" then return { kind = "wait", reason = "full", status = 503 } end
   if room == "limit" then return { kind = "wait", reason = "full", status = 429 } end
@@ -315,7 +316,11 @@ end
 local function timed(txn, plan, at)
   local text, left = txn:get_var("txn.asked_time"), txn:get_var("txn.asked_left")
   local ms = plan.timeout
-  if text ~= nil then ms = durationOf(text) end
+  if text ~= nil then
+    ms = durationOf(text)
+    -- As in deadline.ts: the caller sets no bound.
+    if ms == 0 then ms = plan.timeout end
+  end
   if left ~= nil then ms = left:match("^-?%d+$") and #left <= 12 and tonumber(left) or nil end
   if ms == nil then
     refuse(txn, "bad-request", 400)
@@ -385,7 +390,7 @@ core.register_action("admit", { "http-req" }, function(txn)
   local room = localRoom(txn, key, plan, live, at)
   if room == "yes" then return beginLocal(txn, plan, live, from, at) end
   foundNoRoom(live, room)
-  if room == "none" then return refuse(txn, "no-replica", 503) end
+  if room == "none" then return refuse(txn, plan.nobody, 503) end
   if room == "slots" then return refuse(txn, "full", 503) end
   refuse(txn, room == "limit" and "full" or "over-rate", 429)
 end)
@@ -422,8 +427,10 @@ core.register_action("again", { "http-req" }, function(txn)
   if txn:get_var("txn.held") == 1 then
     txn:set_var("txn.slot", plan.slot)
       if anyUp(txn, plan) then return txn:set_var("txn.act", "run") end
-    refuse(txn, "no-replica", 503)
-    return txn:set_var("txn.act", "wait")
+    local comes = #plan.replicas > 0 or plan.canStart or #plan.shares > 0
+    refuse(txn, comes and "no-replica" or plan.nobody, 503)
+    if comes then txn:set_var("txn.act", "wait") end
+    return
   end
   local tried, count = {}, 0
   for _, id in ipairs(list(txn:get_var("txn.tried"))) do
@@ -461,7 +468,7 @@ end)
 
 local notRun = {
   full = true, ["over-rate"] = true, ["queue-timeout"] = true, ["no-replica"] = true,
-  ["unknown-function"] = true, draining = true, ["not-a-peer"] = true,
+  ["start-failed"] = true, ["unknown-function"] = true, draining = true, ["not-a-peer"] = true,
 }
 
 local function reported(peer, key, at, inFlight, slots, there)

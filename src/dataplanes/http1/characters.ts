@@ -7,6 +7,9 @@ const tokens = table(/[-!#$%&'*+.^_`|~0-9A-Za-z]/);
 /** A target holds printable ASCII; a fragment is the client's own and never travels. */
 const targets = table(/[!-"$-~]/);
 
+/** Many clients send letters beyond ASCII as they are. */
+const rawTargets = table(/[!-"$-~\x80-\xff]/);
+
 /** A name or an address with its port, also in brackets (RFC 3986, 3.2.2). */
 const hosts = table(/[-._~!$&'()*+,;=:%[\]0-9A-Za-z]/);
 
@@ -18,9 +21,9 @@ const end = (allowed: Uint8Array, text: string, from: number, to: number): numbe
 };
 
 export const tokenEnd = (text: string, from: number, to: number): number => end(tokens, text, from, to);
-export const targetEnd = (text: string, from: number, to: number): number => end(targets, text, from, to);
+export const rawTargetEnd = (text: string, from: number, to: number): number => end(rawTargets, text, from, to);
 export const isToken = (text: string): boolean => text !== '' && tokenEnd(text, 0, text.length) === text.length;
-export const isTarget = (text: string): boolean => text !== '' && targetEnd(text, 0, text.length) === text.length;
+export const isTarget = (text: string): boolean => text !== '' && end(targets, text, 0, text.length) === text.length;
 export const isHost = (text: string): boolean => end(hosts, text, 0, text.length) === text.length;
 
 /** Compares a token with a name of lower-case letters and hyphens, without making a string. */
@@ -35,3 +38,9 @@ export const isNamed = (token: string, lower: string): boolean => {
 /** No line breaks, no controls, nothing beyond Latin-1 that would become one on the wire. */
 const unsendable = /[^\t\x20-\x7e\x80-\xff]/;
 export const isValue = (text: string): boolean => !unsendable.test(text);
+
+const beyondAscii = /[\x80-\xff]/g;
+
+/** A target as it came, with each byte beyond ASCII written as `%XX` (RFC 3986, 2.1): it means the same. */
+export const encodedTarget = (text: string): string =>
+  text.replace(beyondAscii, (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase()}`);

@@ -67,7 +67,12 @@ describe('a request', () => {
     ['no name', 'GET / HTTP/1.1\r\nHost: x\r\n: y\r\n\r\n'],
     ['no colon', 'GET / HTTP/1.1\r\nHost: x\r\nabc\r\n\r\n'],
     ['a letter beyond ASCII in a name', 'GET / HTTP/1.1\r\nHost: x\r\na\xe9: y\r\n\r\n'],
-    ['a letter beyond ASCII in the target', 'GET /\xe9 HTTP/1.1\r\nHost: x\r\n\r\n'],
+    ['a letter beyond ASCII in the method', 'G\xe9T / HTTP/1.1\r\nHost: x\r\n\r\n'],
+    ['a letter beyond ASCII in the host of the target', 'GET http://h\xe9/ HTTP/1.1\r\nHost: x\r\n\r\n'],
+    ['a letter beyond ASCII before the path', 'GET \xe9/ HTTP/1.1\r\nHost: x\r\n\r\n'],
+    ['a line break beside letters beyond ASCII', 'GET /\xe9\r\n\xe9 HTTP/1.1\r\nHost: x\r\n\r\n'],
+    ['a control character beside letters beyond ASCII', 'GET /\xe9\x01 HTTP/1.1\r\nHost: x\r\n\r\n'],
+    ['a blank beside letters beyond ASCII', 'GET /\xe9 \xe9 HTTP/1.1\r\nHost: x\r\n\r\n'],
     ['a fragment', 'GET /a#b HTTP/1.1\r\nHost: x\r\n\r\n'],
     ['a blank in the target', 'GET /a b HTTP/1.1\r\nHost: x\r\n\r\n'],
     ['two spaces', 'GET  / HTTP/1.1\r\nHost: x\r\n\r\n'],
@@ -128,6 +133,11 @@ describe('a request', () => {
     ['a CONNECT of a path', 'CONNECT /a HTTP/1.1\r\nHost: x\r\n\r\n', 405],
     ['another expectation', post('Expect: 200-maybe\r\n'), 417],
     ['an endless target', `GET /${'a'.repeat(5_000)}`, 414],
+    [
+      'a target that is too long once its bytes are encoded',
+      `GET /${'\xe9'.repeat(1_500)} HTTP/1.1\r\nHost: x\r\n\r\n`,
+      414,
+    ],
     ['an endless header', `${get.slice(0, -2)}a: ${'b'.repeat(5_000)}`, 431],
     ['endless headers', get.slice(0, -2) + 'a: b\r\n'.repeat(60), 431],
   ])('that is %s is refused with its own status', (name, text, status) => {
@@ -148,6 +158,43 @@ describe('a request', () => {
     ['chunked in capitals', post('TRANSFER-ENCODING: CHUNKED\r\n', '0\r\n\r\n')],
   ])('with %s is taken', (_name, text) => {
     expect(read(text)).toMatchObject({ messages: [{ body: '' }], fault: undefined });
+  });
+
+  it.each([
+    ['/\xe9', '/%E9'],
+    ['/%e9\xc3\xa9?\x80=\xff', '/%e9%C3%A9?%80=%FF'],
+    ['http://a/\xe9', '/%E9'],
+  ])('for %j asks for %j: bytes beyond ASCII are kept, encoded', (target, encoded) => {
+    expect(read(`GET ${target} HTTP/1.1\r\nHost: x\r\n\r\n`)).toMatchObject({ messages: [{ target: encoded }] });
+  });
+
+  it('keeps each byte of its target', () => {
+    const targets = fc.uint8Array({ maxLength: 60 }).map((bytes) => bytes.filter((byte) => byte > 0x7f));
+    fc.assert(
+      fc.property(targets, (bytes) => {
+        const { messages } = read(`GET /${Buffer.from(bytes).toString('latin1')} HTTP/1.1\r\nHost: x\r\n\r\n`);
+        const hex = messages[0]?.target.slice(1).replaceAll('%', '') ?? '';
+        expect(Buffer.from(hex, 'hex').equals(Buffer.from(bytes))).toBe(true);
+      }),
+    );
+  });
+
+  it.each([
+    ['GET', 'http://other:81/a?b', '/a?b', 'other:81'],
+    ['GET', 'HTTPS://other', '/', 'other'],
+    ['GET', 'http://[::1]?b', '/?b', '[::1]'],
+    ['OPTIONS', 'http://other', '*', 'other'],
+    ['GET', '/a', '/a', 'x'],
+  ])('%s %s asks for %s of %s, whatever Host says', (method, target, path, host) => {
+    const { messages } = read(`${method} ${target} HTTP/1.1\r\nX: y\r\nhOST: x\r\n\r\n`);
+    expect(messages).toMatchObject([{ target: path }]);
+    const hosts = messages[0]?.headers.filter((_, index, all) => /^host$/i.test(all[index - 1] ?? ''));
+    expect(hosts).toEqual([host]);
+  });
+
+  it.each(['', 'Expect:\r\n', 'Expect: \t\r\n'])('with %j waits for no leave', (headers) => {
+    const { heads, fault } = read(post(headers + 'Content-Length: 1\r\n', 'x'));
+    expect([heads[0]?.expectsContinue, fault]).toEqual([false, undefined]);
   });
 
   it.each([

@@ -1,4 +1,4 @@
-import { isHost, targetEnd, tokenEnd } from './characters.ts';
+import { encodedTarget, isHost, isNamed, rawTargetEnd, tokenEnd } from './characters.ts';
 import { Fault } from './fault.ts';
 import { readFields } from './fields.ts';
 import type { LineScanner } from './line-scanner.ts';
@@ -13,13 +13,12 @@ export type Framing =
 
 export type RequestHead = {
   readonly method: string;
-  /** As it came: a path that begins with a slash, a whole address, or `*`. */
+  /** A path that begins with a slash, or `*`. Bytes beyond ASCII are `%XX`. */
   readonly target: string;
   /** Of HTTP/1: 0 or 1. */
   readonly minor: 0 | 1;
-  /** Name and value in turn, spelt as they came. */
+  /** Name and value in turn, spelt as they came; `Host` is what the target says where that is a whole address. */
   readonly headers: string[];
-  readonly host: string | undefined;
   readonly framing: Framing;
   readonly keepAlive: boolean;
   /** The protocol that the client would rather speak; undefined when it asks for none. */
@@ -50,14 +49,18 @@ export const readRequestHead = (section: LineScanner): RequestHead | Fault => {
   const lineEnd = ends[0] as number;
   const methodEnd = tokenEnd(text, first, lineEnd);
   if (methodEnd === first || text.charCodeAt(methodEnd) !== space) return lineFault();
-  const end = targetEnd(text, methodEnd + 1, lineEnd);
+  const end = rawTargetEnd(text, methodEnd + 1, lineEnd);
   if (end === methodEnd + 1 || text.charCodeAt(end) !== space) return lineFault();
   const minor = minorOf(text, end + 1);
   if (minor === undefined || lineEnd !== end + 9) return lineFault();
   const method = text.slice(first, methodEnd);
-  const target = text.slice(methodEnd + 1, end);
   if (method === 'CONNECT') return new Fault(405, 'This is no proxy for connections.');
-  if (!isWhole(method, target)) return new Fault(400, 'A target is a path that begins with a slash.');
+  const target = readTarget(method, text.slice(methodEnd + 1, end));
+  if (target === undefined) return new Fault(400, 'A target is a path that begins with a slash.');
+  // It is passed on as it is written now, and who may call one node may be served by another.
+  if (text.length + target.path.length - (end - methodEnd - 1) > section.maxBytes) {
+    return new Fault(414, 'The target is too long.');
+  }
 
   const fields = readFields(section, 1);
   if (fields instanceof Fault) return fields;
@@ -70,10 +73,9 @@ export const readRequestHead = (section: LineScanner): RequestHead | Fault => {
   }
   return {
     method,
-    target,
+    target: target.path,
     minor,
-    headers: fields.raw,
-    host: fields.host,
+    headers: target.host === undefined ? fields.raw : withHost(fields.raw, target.host),
     framing: fields.chunked ? chunked : lengthOf(fields.length ?? 0),
     keepAlive: !fields.close && (minor === 1 || fields.keepAlive),
     upgrade: fields.connectionUpgrade && minor === 1 ? fields.upgrade : undefined,
@@ -125,10 +127,30 @@ const statusOf = (text: string, lineEnd: number): number | undefined => {
   return status >= 100 ? status : undefined;
 };
 
+type Target = {
+  readonly path: string;
+  /** Where a whole address stands there, as before a proxy. */
+  readonly host: string | undefined;
+};
+
 /** One of the forms in which servers are asked (RFC 9112, 3.2). */
-const isWhole = (method: string, target: string): boolean => {
-  if (target.charCodeAt(0) === 0x2f) return true;
-  if (target === '*') return method === 'OPTIONS';
-  const host = /^https?:\/\/([^/?]+)/i.exec(target)?.[1];
-  return host !== undefined && isHost(host);
+const readTarget = (method: string, text: string): Target | undefined => {
+  if (text.charCodeAt(0) === 0x2f) return { path: encodedTarget(text), host: undefined };
+  if (text === '*') return method === 'OPTIONS' ? { path: text, host: undefined } : undefined;
+  const [whole, host] = /^https?:\/\/([^/?]+)/i.exec(text) ?? [];
+  if (whole === undefined || host === undefined || !isHost(host)) return undefined;
+  const rest = encodedTarget(text.slice(whole.length));
+  // The address of a whole server is how it is asked of all of it (RFC 9112, 3.2.4).
+  if (rest === '') return { path: method === 'OPTIONS' ? '*' : '/', host };
+  return { path: rest.startsWith('/') ? rest : `/${rest}`, host };
+};
+
+/** The target's host stands before what `Host` says (RFC 9112, 3.2.2). */
+const withHost = (raw: readonly string[], host: string): string[] => {
+  const headers: string[] = ['Host', host];
+  for (let index = 0; index + 1 < raw.length; index += 2) {
+    const name = raw[index] as string;
+    if (!isNamed(name, 'host')) headers.push(name, raw[index + 1] as string);
+  }
+  return headers;
 };

@@ -24,7 +24,7 @@ export class LineScanner {
   /** Where the first line begins in `text`. */
   first = 0;
   fault: Fault | undefined;
-  readonly #maxBytes: number;
+  readonly maxBytes: number;
   readonly #skipsEmpty: boolean;
   #kept: Buffer | undefined;
   #keptLength = 0;
@@ -33,7 +33,7 @@ export class LineScanner {
 
   /** `skipsEmpty`: one empty line before the first is passed over (RFC 9112, 2.2). */
   constructor({ maxBytes, maxLines }: LineBounds, skipsEmpty: boolean) {
-    this.#maxBytes = maxBytes;
+    this.maxBytes = maxBytes;
     this.#skipsEmpty = skipsEmpty;
     this.ends = new Int32Array(maxLines);
   }
@@ -69,7 +69,7 @@ export class LineScanner {
   }
 
   #scan(bytes: Buffer, base: number, length: number): number {
-    const to = Math.min(length, base + this.#maxBytes);
+    const to = Math.min(length, base + this.maxBytes);
     let lineStart = base + this.#lineStart;
     let at = base + this.#scanned;
     for (; at < to; at += 1) {
@@ -92,7 +92,7 @@ export class LineScanner {
       lineStart = at + 2;
       at += 1;
     }
-    if (to - base === this.#maxBytes) {
+    if (to - base === this.maxBytes) {
       return this.count === 0 ? this.#fail(414, 'The target is too long.') : this.#fail(431, 'The head is too long.');
     }
     this.#scanned = at - base;
@@ -101,9 +101,9 @@ export class LineScanner {
   }
 
   #keep(chunk: Buffer, from: number): void {
-    const length = Math.min(this.#keptLength + chunk.length - from, this.#maxBytes);
+    const length = Math.min(this.#keptLength + chunk.length - from, this.maxBytes);
     if (this.#kept === undefined || this.#kept.length < length) {
-      const larger = Buffer.allocUnsafe(Math.min(Math.max(2 * length, 1024), this.#maxBytes));
+      const larger = Buffer.allocUnsafe(Math.min(Math.max(2 * length, 1024), this.maxBytes));
       this.#kept?.copy(larger, 0, 0, this.#keptLength);
       this.#kept = larger;
     }

@@ -10,7 +10,7 @@ export const limits: Http1Limits = {
   headTimeoutMs: 10_000,
   idleTimeoutMs: 20_000,
   lingerMs: 5_000,
-  stallMs: 10_000,
+  leastIntake: { bytes: 64 * 1024, withinMs: 10_000 },
 };
 
 /** A server whose time stands still until it is told to go on. */

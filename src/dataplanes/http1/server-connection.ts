@@ -4,6 +4,7 @@ import type { BodyReader } from './body-reader.ts';
 import { bad, Fault, more } from './fault.ts';
 import { readRequestHead, type RequestHead } from './head.ts';
 import { Http1Incoming } from './incoming.ts';
+import { nextMark, tooSlow, type Intake, type LeastIntake } from './intake.ts';
 import { LineScanner, type LineBounds } from './line-scanner.ts';
 import { statusLine } from './message-text.ts';
 import { Http1Outgoing, type AnswerNeeds } from './outgoing.ts';
@@ -46,6 +47,8 @@ export class ServerConnection implements AnswerNeeds {
   #at = 0;
   #pumping = false;
   #paused = false;
+  /** Since when the client is slow. */
+  #mark: Intake | undefined;
   /** No more requests. */
   #closing = false;
 
@@ -65,17 +68,12 @@ export class ServerConnection implements AnswerNeeds {
     return !this.#needs.draining && this.#incoming?.head.keepAlive === true;
   }
 
-  /** The answer is written, and waits for the client to take it. */
-  get isSending(): boolean {
-    return this.#outgoing?.ended === true;
-  }
-
   tail(keepAlive: boolean, dated: boolean): string {
     return this.#needs.tail(keepAlive, dated);
   }
 
   answered(keepAlive: boolean): void {
-    if (this.socket.timeout) this.socket.setTimeout(0, this.#stalled);
+    this.#mark = undefined;
     if (keepAlive && !this.#needs.draining) return this.#advance();
     this.#shut();
     this.socket.end();
@@ -91,9 +89,12 @@ export class ServerConnection implements AnswerNeeds {
     this.#incoming?.close();
   }
 
-  /** Ends the connection once the client has taken nothing for `ms`. */
-  watchStall(ms: number): void {
-    if (!this.socket.timeout) this.socket.setTimeout(ms, this.#stalled);
+  /** Ends the connection where the client takes less of its answer than it must. To be called now and then. */
+  judgeIntake(atMs: number, least: LeastIntake): void {
+    const { bytesWritten, writableLength } = this.socket;
+    const now = { atMs, taken: bytesWritten - writableLength };
+    this.#mark = nextMark(this.#mark, now, writableLength > 0, least);
+    if (this.#mark !== undefined && tooSlow(this.#mark, now, least)) this.socket.destroy();
   }
 
   release(): void {
@@ -116,10 +117,6 @@ export class ServerConnection implements AnswerNeeds {
   };
 
   readonly #drain = (): void => this.#outgoing?.drain();
-
-  readonly #stalled = (): void => {
-    if (this.isSending) this.socket.destroy();
-  };
 
   readonly #gone = (): void => {
     this.#needs.gone(this);

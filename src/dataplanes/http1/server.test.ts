@@ -140,6 +140,19 @@ describe('a server', () => {
     expect(undated(await one.closed())).toBe(`${head}Connection: close\r\n\r\n`);
   });
 
+  it('says no length of an answer that has none by its status, whatever is told of it', async () => {
+    for (const write of [
+      (response: Http1Outgoing) => response.writeHead(204, ['Content-Length', '0']).end(),
+      (response: Http1Outgoing) => response.writeHead(204, []).end(),
+      (response: Http1Outgoing) => response.writeHead(204, []).end(Buffer.from('ignored')),
+    ]) {
+      const one = wire(await serve((_request, response) => void write(response)));
+      expect(undated(await one.send(get('/', 'Connection: close\r\n')).closed())).toBe(
+        'HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n',
+      );
+    }
+  });
+
   it('chunks an answer of unknown length, and ends it with the connection for HTTP/1.0', async () => {
     const served = await serve((_request, response) => {
       response.writeHead(200, []);
@@ -201,6 +214,44 @@ describe('a server', () => {
     await new Promise((resolve) => setImmediate(resolve));
     served.clock.advance(7_000);
     await one.closed();
+  });
+
+  it('ends an answer of which a client takes next to nothing, also one that is not whole yet', async () => {
+    for (const isWhole of [false, true]) {
+      const { handler, nth } = waiting();
+      const served = await serve(handler);
+      const one = wire(served).send(get('/'));
+      const { response } = await nth(0);
+      response.writeHead(200, []);
+      one.socket.pause();
+      for (let taken = true; taken;) taken = response.write(Buffer.alloc(1_000_000));
+      if (isWhole) response.end();
+      const gone = closed(response);
+      served.clock.advance(11_000);
+      await gone;
+    }
+  });
+
+  it('lets a client live that takes its answer slowly, and one for which there is nothing', async () => {
+    const { handler, nth } = waiting();
+    const served = await serve(handler);
+    const [slow, idle] = [wire(served).send(get('/slow')), await nth(0).then(() => wire(served))];
+    const { response } = await nth(0);
+    idle.send(get('/idle'));
+    const stream = (await nth(1)).response;
+    stream.flushHeaders();
+    for (let part = 0; part < 8; part += 1) {
+      const drained = new Promise<void>((resolve) => response.once('drain', resolve));
+      slow.socket.pause();
+      for (let taken = true; taken;) taken = response.write(Buffer.alloc(1_000_000));
+      served.clock.advance(9_000);
+      slow.socket.resume();
+      await drained;
+    }
+    response.end(Buffer.from('slow but whole'));
+    stream.end(Buffer.from('at last'));
+    await slow.until(/slow but whole/);
+    await idle.until(/at last/);
   });
 
   it('makes a client wait whose body nobody reads', async () => {

@@ -3,6 +3,7 @@ import { Server as TlsServer } from 'node:tls';
 import type { Clock } from '../../std/clock.ts';
 import { Fault } from './fault.ts';
 import type { Http1Incoming } from './incoming.ts';
+import type { LeastIntake } from './intake.ts';
 import type { LineBounds } from './line-scanner.ts';
 import type { Http1Outgoing } from './outgoing.ts';
 import { ServerConnection, type ConnectionNeeds } from './server-connection.ts';
@@ -19,8 +20,8 @@ export type Http1Limits = {
   readonly idleTimeoutMs: number;
   /** How long the rest of a request is read after its answer. */
   readonly lingerMs: number;
-  /** How long a client may take nothing of an answer that is complete. */
-  readonly stallMs: number;
+  /** What a client must take while some of its answer waits for it. */
+  readonly leastIntake: LeastIntake;
 };
 
 export type Http1Handler = (request: Http1Incoming, response: Http1Outgoing) => void;
@@ -117,8 +118,7 @@ export class Http1Server implements ConnectionNeeds {
         if (lastedMs >= this.#limits.headTimeoutMs) connection.refuse(headTimeout);
         return;
       case 'busy':
-        if (connection.isSending) connection.watchStall(this.#limits.stallMs);
-        return;
+        return connection.judgeIntake(this.turn * turnMs, this.#limits.leastIntake);
       case 'lingering':
         if (lastedMs >= this.#limits.lingerMs) socket.destroy();
         return;

@@ -1,0 +1,46 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, onTestFinished } from 'vitest';
+import { eventually, saying } from './calls.testing.ts';
+import type { DataPlane } from './data-plane.ts';
+import { functionPlan, TestNode, type PlaneFacts } from './test-node.testing.ts';
+
+/**
+ * Starts nodes for single tests: each is stopped when its test is over. Tests that run beside each other hand in their own
+ * `onFinished`.
+ */
+export const startsNodes =
+  <Kind extends DataPlane>(open: (facts: PlaneFacts) => Promise<Kind>) =>
+  async (
+    name: string,
+    changes: Partial<PlaneFacts> = {},
+    onFinished: (stop: () => Promise<void>) => void = onTestFinished,
+  ): Promise<TestNode<Kind>> => {
+    const node = await TestNode.start(name, open, changes);
+    onFinished(() => node.stop());
+    return node;
+  };
+
+/** Of the process that wrote it down in a file of the node's folder. */
+export const pidOf = (node: TestNode, file = 'plane.pid'): number =>
+  Number(readFileSync(join(node.facts.folder, file), 'utf8'));
+
+/** Kills the process of a plane, gives it a plan, and looks whether that is in force when it is said to be, and in the end. */
+export const applyToKilled = async (node: TestNode): Promise<void> => {
+  const plan = node.plan(4, { late: functionPlan([await node.replica('late', saying('late'))]) });
+  const inForce = async (): Promise<boolean> => (await node.plane.observe()).planVersion === plan.version;
+  const isGone = (): Promise<boolean> =>
+    node.plane.observe().then(
+      () => false,
+      () => true,
+    );
+  process.kill(pidOf(node), 'SIGKILL');
+  await eventually(isGone, 'the agent knows');
+  const refused = await node.plane.apply(plan).then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  if (refused === undefined) expect(await inForce()).toBe(true);
+  else expect(refused).toMatchObject({ code: 'unavailable' });
+  await eventually(() => inForce().catch(() => false), 'the plan is in force');
+};
