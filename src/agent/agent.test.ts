@@ -1,15 +1,17 @@
 import { mkdtemp, rm } from 'node:fs/promises';
+import type { RequestListener } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { FileBundleStore } from '../bundles/file-store.ts';
 import { Catalogue } from '../catalogue/catalogue.ts';
+import { revisionOf } from '../catalogue/placement.ts';
 import { MemoryCatalogueStore } from '../catalogue/store.ts';
 import { keys } from '../catalogue/record.ts';
 import { selfSigned } from '../dataplanes/certificate.ts';
 import type { DataPlane, Observation } from '../dataplanes/data-plane.ts';
 import { SkeinError } from '../domain/errors.ts';
-import { parseDigest, type Digest } from '../domain/ids.ts';
+import { functionKey, parseDigest, type Digest } from '../domain/ids.ts';
 import { loadOrCreateIdentity } from '../membership/identity.ts';
 import { MemoryMembership } from '../membership/memory/memory-membership.ts';
 import { MemoryNetwork } from '../membership/memory/memory-network.ts';
@@ -92,7 +94,10 @@ const announcement = {
 
 type Parts = { readonly catalogue: Catalogue; readonly provider: MemoryProvider; readonly plane: HeldPlane };
 
-const start = async (prepare: (parts: Parts) => Promise<void> = async () => undefined): Promise<Started> => {
+const start = async (
+  prepare: (parts: Parts) => Promise<void> = async () => undefined,
+  code: () => Promise<RequestListener> = () => Promise.resolve(() => undefined),
+): Promise<Started> => {
   const folder = await mkdtemp(join(tmpdir(), 'skein-agent-'));
   ends.push(() => rm(folder, { recursive: true, force: true }));
   const clock = new ManualClock(1_800_000_000_000);
@@ -105,7 +110,7 @@ const start = async (prepare: (parts: Parts) => Promise<void> = async () => unde
   await catalogue.start();
   await membership.start();
   const plane = new HeldPlane();
-  const provider = new MemoryProvider({ clock, code: () => () => Promise.resolve(() => undefined), maxReplicas: 4 });
+  const provider = new MemoryProvider({ clock, code: () => code, maxReplicas: 4 });
   await prepare({ catalogue, provider, plane });
   const warnings: string[] = [];
   const peerFetch = new PeerFetch(await selfSigned(identity.privateKey, Date.now()));
@@ -197,6 +202,38 @@ test('a replica is available once the data plane has taken the plan that names i
   clock.advance(250);
   await turns();
   expect(await counts()).toMatchObject({ placed: true, replicas: 1, availableReplicas: 1 });
+});
+
+test('a function that fails is planned as one, in words that quote nothing, until it starts', async () => {
+  let broken = true;
+  const code = async (): Promise<RequestListener> => {
+    if (broken) throw new Error('it does not like swordfish');
+    return (_, answer) => answer.end();
+  };
+  const value = {
+    deployment: { service: 'echo', image: 'echo' },
+    digest: parseDigest(`sha256:${'0'.repeat(64)}`) as Digest,
+    createdAt: '2026-01-01T00:00:00Z',
+  };
+  const { agent, plane, clock } = await start(async ({ catalogue, provider }) => {
+    const ref = { name: 'echo', namespace: 'openfaas-fn' };
+    await provider.deploy({ ref, revision: revisionOf(value, value.deployment), ...value }, 0);
+    await catalogue.put(keys.function('openfaas-fn', 'echo'), value);
+  }, code);
+  const planned = () => plane.plans.at(-1)?.functions[functionKey('echo')];
+  await turns();
+  expect(planned()).toMatchObject({ canStart: false, problem: expect.stringMatching(/^Its replicas/) });
+  expect(JSON.stringify(plane.plans)).not.toContain('swordfish');
+  expect(agent.readyKeys()).toEqual([]);
+  const list = () => agent.here().list(new AbortController().signal);
+  expect(await list()).toMatchObject([{ ready: false, problem: expect.stringContaining('swordfish') }]);
+  broken = false;
+  clock.advance(250);
+  await expect.poll(() => planned()?.replicas.length).toBe(1);
+  expect(planned()).not.toHaveProperty('problem');
+  expect(agent.readyKeys()).toEqual(['echo.openfaas-fn']);
+  clock.advance(250);
+  await expect.poll(async () => (await list())[0]?.problem).toBeUndefined();
 });
 
 test('who waits for a plan waits for one that is made after that, and not for ever', async () => {

@@ -8,7 +8,7 @@ import type { DataPlane, Demand } from '../dataplanes/data-plane.ts';
 import { messageOf, SkeinError } from '../domain/errors.ts';
 import { functionKey, type FunctionKey, type NodeId } from '../domain/ids.ts';
 import type { FunctionDeployment, FunctionRef } from '../domain/function.ts';
-import type { FunctionHost, NodeFunction } from '../gateway/needs.ts';
+import type { FunctionHost, NodeFunction, PeerHost, ScaleWish } from '../gateway/needs.ts';
 import { nodeLogs } from '../gateway/node-logs.ts';
 import { createPeerHost } from '../gateway/peer-host.ts';
 import type { Membership } from '../membership/membership.ts';
@@ -30,7 +30,7 @@ import type { Hosted } from './hosted.ts';
 import type { KeptScale } from './kept-scale.ts';
 import { settingsOf } from './labels.ts';
 import { Measures } from './measures.ts';
-import { Neighbours } from './neighbours.ts';
+import { Neighbours, type Told } from './neighbours.ts';
 import type { PeerFetch } from './peer-fetch.ts';
 import { Rates } from './rates.ts';
 import { asReached, namedHere, reaches, runsHere, type InForce } from './reach.ts';
@@ -38,6 +38,7 @@ import { Reconciler } from './reconciler.ts';
 import { sameNames, tellSameName, type SameName } from './same-names.ts';
 import { defaultPerReplica, Scaler, type FunctionLoad } from './scaler.ts';
 import { Slots } from './slots.ts';
+import { failsElsewhere, sentenceOf, type StartFault } from './start-fault.ts';
 import { StatusTeller } from './status-teller.ts';
 import { StrategyHost } from './strategy-host.ts';
 import { buildView } from './view.ts';
@@ -77,6 +78,9 @@ export type AgentNeeds = {
 
 /** Of what is told of a function that is not ready. */
 const maxProblem = 1_000;
+
+/** Functions that fail, of which peers are told. */
+const maxFailing = 500;
 
 /** How often bundles that nothing names are looked for. */
 const sweepMs = 10 * 60_000;
@@ -242,9 +246,13 @@ export class Agent {
     return this.#rates;
   }
 
-  /** The functions that live here and can be called. */
-  hostedKeys(): readonly FunctionKey[] {
-    return [...this.#hosted.values()].filter(({ spec }) => spec !== undefined).map(({ key }) => key);
+  /** The functions that live here and can be called: a replica is ready, or a call starts one. Peers are told the same. */
+  readyKeys(): readonly FunctionKey[] {
+    return this.#ready().map(({ key }) => key);
+  }
+
+  #ready(): readonly Hosted[] {
+    return [...this.#hosted.values()].filter((one) => this.#startsHere(one) && runsHere(this.#inForce, one.key));
   }
 
   /** This node, as one of those that run functions. */
@@ -252,13 +260,13 @@ export class Agent {
     return {
       name: this.#needs.node.name,
       list: async () => this.#listHere(),
-      scale: (ref, replicas) => this.#scaleHere(ref, replicas),
+      scale: (ref, wish) => this.#scaleHere(ref, wish),
       logs: nodeLogs(this.#needs.provider),
     };
   }
 
   /** The peers that can be asked now. */
-  peerHosts(): readonly FunctionHost[] {
+  peerHosts(): readonly PeerHost[] {
     return this.#neighbours.reachable().map((peer) => {
       const host = createPeerHost(peer.name, (path, init) => this.#needs.peerFetch.fetch(peer, path, init));
       return asReached(host, (key) => reaches(this.#inForce, key, peer.id));
@@ -269,26 +277,31 @@ export class Agent {
     const present = new Map(
       (await this.#needs.provider.list()).map((one) => [functionKey(one.spec.ref.name, one.spec.ref.namespace), one]),
     );
-    return [...this.#hosted.values()].map(({ key, ref, spec, value, problem }) => {
+    return [...this.#hosted.values()].map((hosted) => {
+      const { key, ref, spec, value, problem } = hosted;
       const there = present.get(key);
       const { replicas = 0 } = there ?? {};
       const available = namedHere(this.#inForce, key, this.#needs.provider.resolve(ref));
       const isCurrent = spec !== undefined && there?.spec.revision === spec.revision;
+      const observed = this.#rates.latest?.functions[key];
+      const why = problem ?? this.#scaler.problem(key) ?? (available < replicas ? there?.problem : undefined);
       return {
         ...ref,
         placed: spec !== undefined,
         replicas,
         availableReplicas: available,
-        invocationCount: this.#rates.latest?.functions[key]?.entered ?? 0,
+        invocationCount: observed?.entered ?? 0,
+        servedCount: observed?.served ?? 0,
         usage: this.#measures.usage(key),
+        ...(spec !== undefined && { bounds: this.#scaler.bounds(hosted) }),
         wish: revisionOf(value, value.deployment),
         ready: isCurrent && available >= replicas && runsHere(this.#inForce, key),
-        ...(problem !== undefined && { problem: problem.slice(0, maxProblem) }),
+        ...(why !== undefined && { problem: why.slice(0, maxProblem) }),
       };
     });
   }
 
-  async #scaleHere(ref: FunctionRef, replicas: number): Promise<void> {
+  async #scaleHere(ref: FunctionRef, wish: ScaleWish): Promise<void> {
     const hosted = this.#hosted.get(functionKey(ref.name, ref.namespace));
     if (hosted?.spec === undefined) throw new SkeinError('not-found', `${ref.name} does not live at this node`);
     if (!hosted.ready) {
@@ -297,7 +310,7 @@ export class Agent {
         `${ref.name} is not ready here yet${hosted.problem ? `: ${hosted.problem}` : ''}`,
       );
     }
-    await this.#scaler.set(hosted, replicas);
+    await this.#scaler.set(hosted, wish);
   }
 
   // ---- look
@@ -401,6 +414,7 @@ export class Agent {
         rates: this.#rates,
         neighbours: this.#neighbours,
         replicas: (hosted) => this.#replicas(hosted).length,
+        here: (hosted) => this.#startsHere(hosted),
         now: clock.now(),
       }),
     );
@@ -409,14 +423,13 @@ export class Agent {
   #tellStatus(): void {
     const latest = this.#rates.latest;
     // Peers send calls as soon as they hear of it.
-    const ready = [...this.#hosted.values()].filter(
-      ({ key, spec, ready }) => spec !== undefined && ready && runsHere(this.#inForce, key),
-    );
+    const failing = [...this.#hosted.values()].filter((one) => this.#fault(one) !== undefined).map(({ key }) => key);
     this.#teller.look({
       inFlight: latest?.inFlight ?? 0,
       slots: this.#slots.inForce,
+      ...(failing.length > 0 && { failing: failing.slice(0, maxFailing) }),
       functions: Object.fromEntries(
-        ready.map((hosted) => [
+        this.#ready().map((hosted) => [
           hosted.key,
           {
             inFlight: latest?.functions[hosted.key]?.inFlight ?? 0,
@@ -430,6 +443,27 @@ export class Agent {
 
   #replicas({ ref, spec }: Hosted) {
     return spec === undefined ? [] : this.#needs.provider.resolve(ref);
+  }
+
+  /** A call finds a replica here, or starts one. */
+  #startsHere(hosted: Hosted): boolean {
+    return hosted.spec !== undefined && hosted.ready && this.#fault(hosted) === undefined;
+  }
+
+  #fault({ ref, spec, ready, fault }: Hosted): StartFault | undefined {
+    if (spec === undefined) return undefined;
+    if (!ready) return fault;
+    return this.#needs.provider.failing?.(ref) === true ? 'failing' : undefined;
+  }
+
+  /** Why nobody can start it, as far as is known here: for callers. */
+  #problem(hosted: Hosted): string | undefined {
+    if (hosted.spec === undefined) {
+      const failing = this.#neighbours.members().some(({ id }) => this.#neighbours.fails(id, hosted.key));
+      return failing ? failsElsewhere : undefined;
+    }
+    const fault = this.#fault(hosted);
+    return fault && sentenceOf(fault);
   }
 
   // ---- what changes
@@ -549,10 +583,10 @@ export class Agent {
   }
 
   #heard(from: NodeId, status: NodeStatus): void {
-    const before = this.#neighbours.status(from)?.status.functions ?? {};
+    const before = this.#neighbours.status(from);
     const hint = this.#neighbours.heard(from, status, this.#needs.clock.now());
     this.#needs.dataPlane.hint([hint]);
-    if (sameKeys(before, this.#neighbours.status(from)?.status.functions ?? {})) return;
+    if (saysTheSame(before, this.#neighbours.status(from))) return;
     // Calls may wait for this.
     this.#view();
     this.#replan();
@@ -623,9 +657,10 @@ export class Agent {
         peers: this.#carried?.peers(this.#neighbours.plans()) ?? this.#neighbours.plans(),
         hosted: this.#hosted,
         replicas: (hosted) => this.#replicas(hosted),
+        problem: (hosted) => this.#problem(hosted),
         routes: this.#carried?.routes(this.#routes) ?? this.#routes,
         homesToCome: ({ key, value }) =>
-          homesToCome({ value }, this.#neighbours.members(), (id) => this.#neighbours.hosts(id, key)),
+          homesToCome({ value }, this.#neighbours.members(), (id) => this.#neighbours.hasTold(id, key)),
         maxReplicas,
         queueMs,
         timeoutMs,
@@ -648,7 +683,10 @@ export class Agent {
   }
 }
 
-const sameKeys = (one: object, other: object): boolean => {
-  const keys = Object.keys(one);
-  return keys.length === Object.keys(other).length && keys.every((key) => Object.hasOwn(other, key));
-};
+/** Of where functions live and fail. */
+const saysTheSame = (one: Told | undefined, other: Told | undefined): boolean =>
+  same(Object.keys(one?.status.functions ?? {}), new Set(Object.keys(other?.status.functions ?? {}))) &&
+  same([...(one?.failing ?? [])], other?.failing ?? new Set());
+
+const same = (one: readonly string[], other: ReadonlySet<string>): boolean =>
+  one.length === other.size && one.every((name) => other.has(name));

@@ -30,6 +30,7 @@ const facts = (function_: Hosted, changes: Partial<PlanFacts> = {}): PlanFacts =
   peers: [],
   hosted: new Map([[key, function_]]),
   replicas: () => [{ id: 'r', address: { kind: 'unix', path: '/r' }, version: '1', weight: 1, maxInFlight: 0 }],
+  problem: () => undefined,
   routes: {},
   homesToCome: () => [],
   maxReplicas: 8,
@@ -83,6 +84,24 @@ describe('a plan', () => {
     expect(waits?.peers).toEqual([{ id: 'coming', weight: 0 }]);
     const known = composePlan(facts(hosted({}, {}, false), { ...coming, routes: { [key]: route } })).functions[key];
     expect(known?.peers).toEqual(route.peers);
+  });
+
+  test('lets calls wait for what is made ready here, where nobody else is to run it', () => {
+    const preparing = { ...hosted(), ready: false };
+    const cold = { replicas: () => [] };
+    expect(composePlan(facts(preparing, cold)).functions[key]?.canStart).toBe(true);
+    const shared = composePlan(facts(preparing, { ...cold, routes: { [key]: route } })).functions[key];
+    expect(shared?.canStart).toBe(false);
+    const failing = composePlan(facts(preparing, { ...cold, problem: () => 'It fails.' })).functions[key];
+    expect(failing).toMatchObject({ canStart: false, problem: 'It fails.' });
+  });
+
+  test('says that a function fails only while none of its replicas runs here', () => {
+    const fails = composePlan(facts(hosted(), { replicas: () => [], problem: () => 'It fails.' })).functions[key];
+    expect(fails).toMatchObject({ canStart: false, problem: 'It fails.' });
+    const runs = composePlan(facts(hosted(), { problem: () => 'It fails.' })).functions[key];
+    expect(runs?.canStart).toBe(true);
+    expect(runs).not.toHaveProperty('problem');
   });
 
   test('bounds replicas by the label and by the node', () => {

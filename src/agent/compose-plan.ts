@@ -13,6 +13,8 @@ export type PlanFacts = {
   readonly peers: readonly PeerPlan[];
   readonly hosted: ReadonlyMap<FunctionKey, Hosted>;
   readonly replicas: (hosted: Hosted) => readonly ReplicaPlan[];
+  /** Why no replica of it can be started here, where it lives here; else whether that is so at a peer where it does. */
+  readonly problem: (hosted: Hosted) => string | undefined;
   readonly routes: Routes;
   /** The peers that may say at any moment that the function lives there. */
   readonly homesToCome: (hosted: Hosted) => readonly NodeId[];
@@ -39,11 +41,15 @@ const functionPlan = (facts: PlanFacts, hosted: Hosted, route: Route): FunctionP
   const { key, settings, spec, ready } = hosted;
   // A share of no weight sends nothing; but calls wait as long as there is one.
   const peers = route.peers.length > 0 ? route.peers : facts.homesToCome(hosted).map((id) => ({ id, weight: 0 }));
+  const replicas = spec === undefined ? [] : facts.replicas(hosted);
+  const problem = replicas.length === 0 ? facts.problem(hosted) : undefined;
   return {
     ...route,
     peers,
-    replicas: spec === undefined ? [] : facts.replicas(hosted),
-    canStart: spec !== undefined && ready,
+    replicas,
+    // Where nobody else runs it, or will at any moment, calls wait until it is made ready here.
+    canStart: spec !== undefined && problem === undefined && (ready || peers.length === 0),
+    ...(problem !== undefined && { problem }),
     maxInFlight: facts.limitOf(key, settings.perReplica * maxReplicasOf(hosted, facts.maxReplicas)),
     maxRate: settings.maxRate,
     queueMs: facts.queueMs,

@@ -41,7 +41,7 @@ const own = ({ agent, self, slots, address, version, location }: FederationFacts
   version,
   ...(location !== undefined && { location }),
   ageMs: 0,
-  functions: [...agent.hostedKeys()],
+  functions: [...agent.readyKeys()],
 });
 
 const memberOf = (agent: Agent, member: Member, now: number): readonly FederationMember[] => {

@@ -1,30 +1,7 @@
 import { expect, test } from 'vitest';
-import { nodeId, parseDigest, type Digest } from '../domain/ids.ts';
-import type { Member } from '../membership/membership.ts';
+import { parseDigest, type Digest } from '../domain/ids.ts';
 import { homesToCome } from './homes.ts';
-
-const member = (
-  name: string,
-  changes: Partial<Member['announcement']> = {},
-  state: Member['state'] = 'alive',
-): Member => ({
-  id: nodeId(name),
-  publicKey: '',
-  state,
-  lastSeen: 0,
-  announcement: {
-    name,
-    version: '1',
-    labels: {},
-    roles: [],
-    slots: 4,
-    peer: { host: '127.0.0.1', port: 1 },
-    gateway: '',
-    addresses: [],
-    draining: false,
-    ...changes,
-  },
-});
+import { member } from './member.testing.ts';
 
 const value = (...constraints: readonly string[]) => ({
   value: {
@@ -39,8 +16,8 @@ const nobody = (): boolean => false;
 test('are the peers that the constraints allow', () => {
   const members = [
     member('a'),
-    member('b', { labels: { disk: 'ssd' }, location: 'oslo' }),
-    member('c', { roles: ['gpu'] }),
+    member('b', { announced: { labels: { disk: 'ssd' }, location: 'oslo' } }),
+    member('c', { announced: { roles: ['gpu'] } }),
   ];
   expect(homesToCome(value(), members, nobody)).toEqual(['a', 'b', 'c']);
   expect(homesToCome(value('skein.node==a'), members, nobody)).toEqual(['a']);
@@ -53,8 +30,8 @@ test('are the peers that the constraints allow', () => {
 test('are not those that are gone, leave, or have said where the function stands with them', () => {
   const { announcement: _, ...unknown } = member('unknown');
   const members = [
-    member('gone', {}, 'gone'),
-    member('leaving', { draining: true }),
+    member('gone', { state: 'gone' }),
+    member('leaving', { announced: { draining: true } }),
     unknown,
     member('told'),
     member('a'),

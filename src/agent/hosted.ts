@@ -3,6 +3,7 @@ import type { FunctionValue } from '../catalogue/record.ts';
 import type { FunctionKey } from '../domain/ids.ts';
 import type { FunctionRef } from '../domain/function.ts';
 import type { FunctionSpec } from '../providers/provider.ts';
+import type { StartFault } from './start-fault.ts';
 
 /** A function of the catalogue, as this node sees it. */
 export type Hosted = {
@@ -16,4 +17,6 @@ export type Hosted = {
   ready: boolean;
   /** Why it is not ready, for people. */
   problem?: string;
+  /** Set where it is not ready and will not be for a while. */
+  fault?: StartFault;
 };

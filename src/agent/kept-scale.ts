@@ -9,8 +9,8 @@ export type SetByHand = {
 };
 
 /**
- * How many replicas were asked for by hand at this node, on disk, because the next agent could not know it from anything else. It is
- * this node's alone, and not in the catalogue, since `/system/scale-function` means one node.
+ * How many of the replicas that were asked for by hand are this node's, on disk, because the next agent could not know it from
+ * anything else. It is not in the catalogue: how they are spread is decided once, when they are asked for.
  */
 export class KeptScale {
   readonly #path: string;

@@ -1,27 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { nodeId } from '../domain/ids.ts';
+import { functionKey, nodeId } from '../domain/ids.ts';
 import type { Member } from '../membership/membership.ts';
+import { member } from './member.testing.ts';
 import { Neighbours } from './neighbours.ts';
-
-const member = (name: string, changes: Partial<Member> = {}, draining = false): Member => ({
-  id: nodeId(name),
-  publicKey: '00'.repeat(32),
-  state: 'alive',
-  lastSeen: 0,
-  rttMs: 1.234,
-  announcement: {
-    name,
-    version: '1',
-    labels: {},
-    roles: [],
-    slots: 8,
-    peer: { host: '127.0.0.1', port: 1 },
-    gateway: '',
-    addresses: [],
-    draining,
-  },
-  ...changes,
-});
 
 const status = { inFlight: 3, slots: 8, functions: { 'echo.openfaas-fn': { inFlight: 1, limit: 0, replicas: 1 } } };
 
@@ -34,7 +15,7 @@ const open = (...members: readonly Member[]): Neighbours => {
 
 describe('neighbours', () => {
   test('are shown to the strategy with what they last said', () => {
-    const [view] = open(member('a')).views(1_500);
+    const [view] = open(member('a', { rttMs: 1.234 })).views(1_500);
     expect(view).toEqual({
       id: 'a',
       functions: ['echo.openfaas-fn'],
@@ -47,7 +28,11 @@ describe('neighbours', () => {
 
   test('are not given work when they left, are leaving, said nothing for long or never announced themselves', () => {
     const silent = member('silent');
-    const neighbours = open(member('gone', { state: 'gone' }), member('leaving', {}, true), silent);
+    const neighbours = open(
+      member('gone', { state: 'gone' }),
+      member('leaving', { announced: { draining: true } }),
+      silent,
+    );
     expect(neighbours.views(1_000 + 5_001)).toEqual([]);
     expect(neighbours.views(1_000).map(({ id }) => id)).toEqual(['silent']);
     const { announcement: _, ...unannounced } = member('new');
@@ -56,9 +41,24 @@ describe('neighbours', () => {
   });
 
   test('may send work while they are leaving, and when their agent fell silent: its data plane goes on', () => {
-    const neighbours = open(member('gone', { state: 'gone' }), member('leaving', {}, true));
+    const neighbours = open(member('gone', { state: 'gone' }), member('leaving', { announced: { draining: true } }));
     expect(neighbours.plans().map(({ name }) => name)).toEqual(['gone', 'leaving']);
     expect(neighbours.reachable().map(({ name }) => name)).toEqual(['leaving']);
+  });
+
+  test('have told of a function when they said that it runs there or that it cannot be started', () => {
+    const neighbours = open(member('a'));
+    const [id, echo, broken] = [nodeId('a'), functionKey('echo'), functionKey('broken')];
+    const told = () => [echo, broken].map((key) => [neighbours.hasTold(id, key), neighbours.fails(id, key)]);
+    expect(told()).toEqual([
+      [true, false],
+      [false, false],
+    ]);
+    neighbours.heard(id, { ...status, functions: {}, failing: [broken] }, 2_000);
+    expect(told()).toEqual([
+      [false, false],
+      [true, true],
+    ]);
   });
 
   test('are forgotten when they are members no more', () => {

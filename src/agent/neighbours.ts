@@ -8,11 +8,16 @@ import type { PeerView } from '../strategies/strategy.ts';
 /** A peer that said nothing of itself for so long is not asked any more, even while its connection stands. */
 const staleMs = 5_000;
 
-type Known = { readonly status: NodeStatus; readonly at: number };
+/** What a peer last said. */
+export type Told = {
+  readonly status: Omit<NodeStatus, 'range' | 'failing'>;
+  readonly failing: ReadonlySet<string>;
+  readonly at: number;
+};
 
 /** What the peers said of their load, and who of them can be sent work. */
 export class Neighbours {
-  readonly #known = new Map<NodeId, Known>();
+  readonly #known = new Map<NodeId, Told>();
   #members: readonly Member[] = [];
 
   /** Forgets those that are members no more. */
@@ -22,9 +27,10 @@ export class Neighbours {
     for (const id of this.#known.keys()) if (!ids.has(id)) this.#known.delete(id);
   }
 
-  heard(from: NodeId, { range, ...status }: NodeStatus, now: number): PeerHint {
+  heard(from: NodeId, { range, failing = [], ...status }: NodeStatus, now: number): PeerHint {
     const before = range === undefined ? {} : outside(range, this.#known.get(from)?.status.functions ?? {});
-    this.#known.set(from, { status: { ...status, functions: { ...before, ...status.functions } }, at: now });
+    const functions = { ...before, ...status.functions };
+    this.#known.set(from, { status: { ...status, functions }, failing: new Set(failing), at: now });
     return { id: from, ...status };
   }
 
@@ -32,13 +38,18 @@ export class Neighbours {
     return this.#members;
   }
 
-  status(id: NodeId): Known | undefined {
+  status(id: NodeId): Told | undefined {
     return this.#known.get(id);
   }
 
-  /** It said that the function lives there. */
-  hosts(id: NodeId, key: FunctionKey): boolean {
-    return Object.hasOwn(this.#known.get(id)?.status.functions ?? {}, key);
+  /** It said how it stands there with a function that is to live there: that it runs, or cannot be started. */
+  hasTold(id: NodeId, key: FunctionKey): boolean {
+    return Object.hasOwn(this.#known.get(id)?.status.functions ?? {}, key) || this.fails(id, key);
+  }
+
+  /** It said that it cannot start the function, which is to live there. */
+  fails(id: NodeId, key: FunctionKey): boolean {
+    return this.#known.get(id)?.failing.has(key) === true;
   }
 
   /** Those that are there, announced themselves and are not leaving. */

@@ -27,7 +27,10 @@ export const reaches = (plan: InForce, key: FunctionKey, peer: NodeId): boolean 
 };
 
 /** A peer's functions as this node can use them: replicas to which no call leads are not available. */
-export const asReached = (host: FunctionHost, isReached: (key: FunctionKey) => boolean): FunctionHost => ({
+export const asReached = <Host extends Pick<FunctionHost, 'list'>>(
+  host: Host,
+  isReached: (key: FunctionKey) => boolean,
+): Host => ({
   ...host,
   list: async (signal) =>
     (await host.list(signal)).map((one) =>

@@ -122,6 +122,30 @@ describe('bringing a node into line with the catalogue', () => {
     expect(wanted.problem).toBeUndefined();
   });
 
+  test('tells faults that are worth no waiting: what cannot run at all, and what is nowhere to be had for a while', async () => {
+    const { want, clock, settled, fetchWith } = open();
+    fetchWith(() => Promise.reject(new SkeinError('invalid', 'no such program')));
+    const unfit = hosted('1');
+    await want(unfit);
+    expect(unfit.fault).toBe('unfit');
+    fetchWith(() => Promise.reject(new SkeinError('unavailable', 'nobody has it')));
+    const missing = hosted('2');
+    await want(missing);
+    for (const pause of [500, 1_000, 2_000]) {
+      expect(missing.fault).toBeUndefined();
+      const done = settled();
+      clock.advance(pause);
+      await done;
+    }
+    expect(missing.fault).toBe('missing');
+    fetchWith(() => Promise.resolve());
+    const done = settled();
+    clock.advance(4_000);
+    await done;
+    expect(missing).toMatchObject({ ready: true });
+    expect(missing).not.toHaveProperty('fault');
+  });
+
   test('ends with the newest wish, whatever came in between', async () => {
     const { reconciler, wanted, settled, revision } = open();
     let last = settled();

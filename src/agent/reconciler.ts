@@ -1,4 +1,4 @@
-import { messageOf } from '../domain/errors.ts';
+import { codeOf, messageOf } from '../domain/errors.ts';
 import type { FunctionKey } from '../domain/ids.ts';
 import type { FunctionProvider, FunctionSpec } from '../providers/provider.ts';
 import type { Clock } from '../std/clock.ts';
@@ -21,6 +21,8 @@ export type ReconcilerNeeds = {
 const parallel = 4;
 const firstPauseMs = 500;
 const longestPauseMs = 30_000;
+/** Calls wait for a try that is this near. */
+const worthWaitingMs = 2_000;
 const stopMs = 3_000;
 
 /**
@@ -79,12 +81,19 @@ export class Reconciler {
     try {
       await this.#align(key, hosted);
       this.#forgetPause(key);
-      if (hosted?.spec !== undefined) delete hosted.problem;
+      if (hosted?.spec !== undefined) {
+        delete hosted.problem;
+        delete hosted.fault;
+      }
     } catch (error) {
       const ms = Math.min(longestPauseMs, 2 * (this.#pauses.get(key)?.ms ?? firstPauseMs / 2));
       this.#pauses.get(key)?.cancel();
       this.#needs.log.warn({ function: key, problem: messageOf(error), retryMs: ms }, 'a function is not as wanted');
-      if (hosted !== undefined) hosted.problem = messageOf(error);
+      if (hosted !== undefined) {
+        hosted.problem = messageOf(error);
+        if (codeOf(error) === 'invalid') hosted.fault = 'unfit';
+        else if (ms > worthWaitingMs) hosted.fault = 'missing';
+      }
       if (this.#stopped) return;
       const cancel = this.#needs.clock.after(ms, () => {
         this.#due.add(key);

@@ -1,25 +1,11 @@
 import { expect, test } from 'vitest';
 import { nodeId } from '../domain/ids.ts';
 import type { Member } from '../membership/membership.ts';
+import { member as peer } from './member.testing.ts';
 import { sameNames, tellSameName } from './same-names.ts';
 
-const member = (id: string, name: string, state: Member['state'] = 'alive'): Member => ({
-  id: nodeId(id),
-  publicKey: '00'.repeat(32),
-  state,
-  lastSeen: 0,
-  announcement: {
-    name,
-    version: '1',
-    labels: {},
-    roles: [],
-    slots: 8,
-    peer: { host: '127.0.0.1', port: 1 },
-    gateway: '',
-    addresses: [],
-    draining: false,
-  },
-});
+const member = (id: string, name: string, state: Member['state'] = 'alive'): Member =>
+  peer(id, { state, announced: { name } });
 const self = { id: nodeId('me'), name: 'node-1' };
 
 test('names that are all different are no problem, nor is the name of one that is gone', () => {

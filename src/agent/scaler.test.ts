@@ -107,15 +107,15 @@ describe('replicas of a function at a node', () => {
     expect(await look(0)).toBe(0);
   });
 
-  test('stay as they were set by hand, until they are set to no more than usual', async () => {
+  test('stay as they were set by hand, until they are left to the load', async () => {
     const { look, clock, scaler, hosted, provider } = await open();
-    await scaler.set(hosted, 3);
+    await scaler.set(hosted, { replicas: 3, held: true });
     expect((await provider.list())[0]?.replicas).toBe(3);
     clock.advance(3_600_000);
     expect(await look(0)).toBe(3);
-    await scaler.set(hosted, 0);
+    await scaler.set(hosted, { replicas: 0, held: false });
     expect(await look(0)).toBe(0);
-    await scaler.set(hosted, 1);
+    await scaler.set(hosted, { replicas: 1, held: false });
     expect(await look(0)).toBe(1);
     clock.advance(60_000);
     expect(await look(0)).toBe(0);
@@ -124,15 +124,15 @@ describe('replicas of a function at a node', () => {
   test('are set by hand within what the labels say', async () => {
     const labels = { 'com.openfaas.scale.min': '2', 'com.openfaas.scale.max': '4' };
     const { look, scaler, hosted } = await open(labels);
-    await scaler.set(hosted, 0);
+    await scaler.set(hosted, { replicas: 0, held: false });
     expect(await look(0)).toBe(2);
-    await scaler.set(hosted, 100);
+    await scaler.set(hosted, { replicas: 100, held: true });
     expect(await look(0)).toBe(4);
   });
 
   test('stay as they were set by hand when another agent comes', async () => {
     const { look, clock, scaler, another, hosted, provider } = await open();
-    await scaler.set(hosted, 3);
+    await scaler.set(hosted, { replicas: 3, held: true });
     const next = await another();
     next.adopt(hosted, 3);
     clock.advance(3_600_000);

@@ -1,6 +1,7 @@
 import { freshScale, scaleReplicas, type ScaleFacts, type ScaleState } from '../autoscaler/replicas.ts';
 import { messageOf } from '../domain/errors.ts';
 import type { FunctionKey } from '../domain/ids.ts';
+import type { NodeFunction, ScaleWish } from '../gateway/needs.ts';
 import type { FunctionProvider } from '../providers/provider.ts';
 import type { Clock } from '../std/clock.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -18,6 +19,8 @@ export type ScalerNeeds = {
   readonly maxReplicas: number;
   readonly idleMs: number;
 };
+
+type Bounds = NonNullable<NodeFunction['bounds']>;
 
 /** Calls at once that a replica without a bound of its own should have: a Node process is one core's, and a core has four slots. */
 export const defaultPerReplica = 4;
@@ -69,6 +72,8 @@ type Entry = {
   /** After a failure, not before this time (monotonic milliseconds). */
   retryAt: number;
   failures: number;
+  /** Why the last of them failed, for people; until the provider has what is wanted. */
+  problem: string | undefined;
 };
 
 /** Keeps each function's replicas as many as its load needs. */
@@ -110,20 +115,32 @@ export class Scaler {
     entry.state = freshScale(replicas, this.#needs.clock.monotonic());
   }
 
+  /** How many may be set by hand, and how many the function begins with. */
+  bounds(hosted: Hosted): Bounds {
+    const { settings } = hosted;
+    const most = maxReplicasOf(hosted, this.#needs.maxReplicas);
+    return { least: Math.min(most, settings.zero ? 0 : settings.min), most, usual: Math.max(1, settings.first) };
+  }
+
   /**
-   * By hand: so many now, as far as the labels and the node allow. More than the function begins with are not fewer until told
-   * otherwise, also for the next agent; the load may add some. That many or fewer leave it to the load again.
+   * By hand: so many now, within the bounds. Those that are held are not fewer until told otherwise, also for the next agent; the
+   * load may add some. Else it is left to the load again.
    */
-  async set(hosted: Hosted, replicas: number): Promise<void> {
-    const { settings, key, value } = hosted;
+  async set(hosted: Hosted, { replicas, held }: ScaleWish): Promise<void> {
+    const { key, value } = hosted;
     const entry = this.#entry(hosted);
-    const max = maxReplicasOf(hosted, this.#needs.maxReplicas);
-    const count = Math.min(max, Math.max(settings.zero ? 0 : settings.min, replicas));
-    entry.floor = count > Math.max(1, settings.first) ? count : 0;
+    const { least, most } = this.bounds(hosted);
+    const count = Math.min(most, Math.max(least, replicas));
+    entry.floor = held ? count : 0;
     entry.wanted = count;
     entry.state = freshScale(count, this.#needs.clock.monotonic());
     await this.#needs.kept.set(key, { replicas: entry.floor, createdAt: value.createdAt });
     await this.#needs.provider.scale(hosted.ref, count);
+  }
+
+  /** Why there are not as many replicas as are wanted, where that is so. */
+  problem(key: FunctionKey): string | undefined {
+    return this.#entries.get(key)?.problem;
   }
 
   /** Only the functions named are still there. */
@@ -144,7 +161,17 @@ export class Scaler {
     const { first } = hosted.settings;
     const floor = this.#needs.kept.get(hosted.key, hosted.value.createdAt);
     const state = freshScale(Math.max(first, floor), this.#needs.clock.monotonic());
-    const entry: Entry = { state, wanted: 0, floor, revision, running: 0, asked: 0, retryAt: 0, failures: 0 };
+    const entry: Entry = {
+      state,
+      wanted: 0,
+      floor,
+      revision,
+      running: 0,
+      asked: 0,
+      retryAt: 0,
+      failures: 0,
+      problem: undefined,
+    };
     this.#entries.set(hosted.key, entry);
     return entry;
   }
@@ -163,13 +190,15 @@ export class Scaler {
         const present = (await this.#needs.provider.list()).find(
           ({ spec }) => spec.ref.name === hosted.ref.name && spec.ref.namespace === hosted.ref.namespace,
         );
-        if (present === undefined || present.replicas === done) continue;
-        await this.#needs.provider.scale(hosted.ref, done);
+        if (present === undefined) continue;
+        if (present.replicas !== done) await this.#needs.provider.scale(hosted.ref, done);
+        else if (present.available < done) continue;
+        entry.problem = undefined;
       }
       entry.failures = 0;
     })()
       .catch((error: unknown) => {
-        hosted.problem = messageOf(error);
+        entry.problem = messageOf(error);
         entry.failures += 1;
         const retryMs = Math.min(longestRetryMs, 250 * 2 ** Math.min(entry.failures, 10));
         entry.retryAt = this.#needs.clock.monotonic() + retryMs;

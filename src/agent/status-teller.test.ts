@@ -53,6 +53,15 @@ describe('telling peers how busy a node is', () => {
     }
   });
 
+  test('happens when a function fails, and when it does no more', () => {
+    const { clock, told, teller } = open();
+    for (const failing of [[], ['echo.openfaas-fn'], ['echo.openfaas-fn'], []]) {
+      teller.look({ ...status(0), ...(failing.length > 0 && { failing }) });
+      clock.advance(100);
+    }
+    expect(told.map(({ failing }) => failing?.length ?? 0)).toEqual([0, 1, 0]);
+  });
+
   test('happens when the functions change and when somebody came', () => {
     const { clock, told, teller } = open();
     teller.look(status(0));

@@ -11,18 +11,20 @@ export type ViewFacts = {
   readonly rates: Rates;
   readonly neighbours: Neighbours;
   readonly replicas: (hosted: Hosted) => number;
+  /** It lives here, and a call finds a replica or starts one. */
+  readonly here: (hosted: Hosted) => boolean;
   readonly now: number;
 };
 
 /** What a strategy is shown. */
-export const buildView = ({ self, slots, hosted, rates, neighbours, replicas, now }: ViewFacts): View => {
+export const buildView = ({ self, slots, hosted, rates, neighbours, replicas, here, now }: ViewFacts): View => {
   const functions: Record<FunctionKey, FunctionView> = {};
   for (const function_ of hosted.values()) {
-    const { key, spec, ready, settings } = function_;
+    const { key, settings } = function_;
     const observed = rates.latest?.functions[key];
     const rate = rates.of(key);
     functions[key] = {
-      here: spec !== undefined && ready,
+      here: here(function_),
       ...(settings.maxRate > 0 && { maxRate: settings.maxRate }),
       userRate: rate.entered,
       localRate: rate.served,

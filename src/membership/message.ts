@@ -49,6 +49,8 @@ const status = z.object({
   slots: count,
   /** Of the functions placed there; `limit` 0 = bounded by the slots alone. */
   functions: z.record(short, z.object({ inFlight: count, limit: count, replicas: count })),
+  /** Functions that are to live there and that cannot be started. */
+  failing: z.array(short).max(1_000).optional(),
   /**
    * Of many functions only some are told of at a time: those that are named, and that no others live there whose key is
    * in this range (`to` is not in it; without it the range has no end). Absent: those that are named are all.

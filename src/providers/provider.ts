@@ -34,7 +34,12 @@ export interface FunctionProvider {
   scale(ref: FunctionRef, replicas: number): Promise<void>;
   /** Replicas that can take a call at this moment, from memory. Empty when unknown or when none is ready. */
   resolve(ref: FunctionRef): readonly ReplicaPlan[];
-  /** Called after the ready replicas of a function changed. Returns what ends it. */
+  /**
+   * True while replicas are wanted and none is ready, because starting them fails: the next try is further away than those who call
+   * should wait, or they have waited for some tries. From memory. Absent: it is never known.
+   */
+  failing?(ref: FunctionRef): boolean;
+  /** Called after the ready replicas of a function, or what `failing` says of it, changed. Returns what ends it. */
   onChange(listener: (ref: FunctionRef) => void): () => void;
   /**
    * What replicas of a function wrote, oldest first, those that ended recently included; nothing for a function that is not

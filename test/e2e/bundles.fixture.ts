@@ -9,6 +9,7 @@ import { silentLog } from '../../src/telemetry/log.ts';
 const root = join(import.meta.dirname, '../..');
 const folders: Readonly<Record<string, string>> = {
   burn: join(root, 'functions/burn'),
+  cat: join(root, 'functions/cat'),
   echo: join(root, 'functions/echo'),
   mirror: join(root, 'test/fixtures/functions/mirror'),
 };

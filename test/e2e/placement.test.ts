@@ -5,6 +5,8 @@ import { Bundles } from './bundles.fixture.ts';
 import { Federation } from './federation.fixture.ts';
 import { until } from './until.ts';
 
+const sum = (numbers: readonly number[]): number => numbers.reduce((all, one) => all + one, 0);
+
 let bundles: Bundles;
 let federation: Federation;
 
@@ -49,6 +51,28 @@ test('every node lists it with its constraint and the replicas it has elsewhere'
     const { members } = await node.status();
     const homes = members.filter(({ functions }) => functions.includes('settled.openfaas-fn'));
     expect(homes.map(({ name }) => name)).toEqual(['node-2']);
+  }
+});
+
+test('every node says the same of what can be called where, and of the calls that each let in and ran', async () => {
+  const { length: count } = await Promise.all(Array.from({ length: 5 }, () => federation.node(1).call('settled')));
+  expect(count).toBe(5);
+  for (const node of federation.nodes) {
+    const status = await until(`${node.name} has counted all calls`, async () => {
+      const { invocationCount, nodes = [] } = await node.client().describe('settled');
+      const [entered, served] = [nodes.map((at) => at.invocationCount), nodes.map((at) => at.servedCount)];
+      return sum(entered) === invocationCount && sum(entered) === sum(served) && nodes;
+    });
+    const at = (name: string) => status.find((one) => one.node === name);
+    expect(at('node-1')?.servedCount).toBe(0);
+    expect(at('node-1')?.invocationCount).toBeGreaterThanOrEqual(5);
+    const { members } = await node.status();
+    expect(new Map(members.map(({ name, functions }) => [name, functions.length]))).toEqual(
+      new Map([
+        ['node-1', 0],
+        ['node-2', 1],
+      ]),
+    );
   }
 });
 

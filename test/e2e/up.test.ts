@@ -153,7 +153,7 @@ describe('a federation that skein up starts', () => {
     expect((await skein('remove', 'shout')).code).toBe(0);
     const again = await skein('remove', 'shout');
     expect(again).toMatchObject({ code: 1, out: '' });
-    expect(again.err).toContain('there is no function shout');
+    expect(again.err).toContain('service shout not found');
   });
 
   test('is seen whole by skein status', async () => {

@@ -24,6 +24,8 @@ type Known = {
   code: () => Promise<RequestListener>;
   wanted: number;
   running: Running[];
+  /** The last start failed. */
+  failed?: boolean;
   problem?: string;
 };
 
@@ -98,6 +100,11 @@ export class MemoryProvider implements FunctionProvider {
     return this.#functions.get(keyOf(ref))?.running.map(({ plan }) => plan) ?? [];
   }
 
+  failing(ref: FunctionRef): boolean {
+    const known = this.#functions.get(keyOf(ref));
+    return known?.failed === true && known.wanted > 0 && known.running.length === 0;
+  }
+
   onChange(listener: (ref: FunctionRef) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -158,9 +165,12 @@ export class MemoryProvider implements FunctionProvider {
         known.running.push(await this.#run(known.spec, known.code));
       } catch (error) {
         known.problem = messageOf(error);
+        known.failed = true;
+        this.#changed(known.spec.ref);
         this.#restartLater(known);
         throw error;
       }
+      known.failed = false;
       this.#changed(known.spec.ref);
     }
   }

@@ -63,6 +63,8 @@ export class Fleet {
   #wanted = 0;
   #closed = false;
   #failure: Failure | undefined;
+  /** Starts failed for so long, or will be tried so late, that nobody should wait for them. */
+  #hopeless = false;
   #plans: readonly ReplicaPlan[] = [];
 
   constructor(needs: FleetNeeds, spec: FunctionSpec, open: () => Promise<OpenBundle>, timeoutMs: number) {
@@ -75,6 +77,10 @@ export class Fleet {
 
   get wanted(): number {
     return this.#wanted;
+  }
+
+  get failing(): boolean {
+    return this.#hopeless && this.#wanted > 0 && this.#ready.size === 0;
   }
 
   status(): ProvidedFunction {
@@ -97,8 +103,12 @@ export class Fleet {
 
   /** Resolves when that many are ready, or another number is wanted. `unavailable`: a start failed; it is tried again. */
   async scale(replicas: number): Promise<void> {
+    const failed = this.failing;
+    // After a rest the next try is worth waiting for again.
+    if (this.#wanted === 0 && this.#backOff.leftMs <= worthWaitingMs) this.#hopeless = false;
     this.#wanted = replicas;
     this.#trim();
+    if (this.failing !== failed) this.#needs.onChange();
     this.#settle();
     if (this.#ready.size >= replicas) return;
     if (this.#backOff.leftMs > worthWaitingMs) throw this.#unavailable();
@@ -208,11 +218,13 @@ export class Fleet {
       this.#admit(replica);
     } catch (error) {
       this.#failed(messageOf(error), 0, true);
+      if (this.#needs.clock.monotonic() - began > worthWaitingMs) this.#despair();
     }
   }
 
   #admit(replica: Replica): void {
     this.#ready.set(replica.id, replica);
+    this.#hopeless = false;
     if (replica.mode === 'http') this.#untimed.set(replica.id, 0);
     void replica.process.exited.then((how) => this.#ended(replica, how));
     if (this.#closed || this.#ready.size > this.#wanted) {
@@ -273,9 +285,16 @@ export class Fleet {
       'a replica failed',
     );
     this.#backOff.failed(ranMs, () => this.#fill());
+    if (this.#backOff.leftMs > worthWaitingMs) this.#despair();
     // One that ran before is worth another try on behalf of those who wait.
     if (neverRan || this.#backOff.leftMs > worthWaitingMs)
       for (const waiter of this.#waiting.splice(0)) waiter.reject(this.#unavailable());
+  }
+
+  #despair(): void {
+    if (this.#hopeless) return;
+    this.#hopeless = true;
+    if (this.failing) this.#needs.onChange();
   }
 
   /** The last failure, until everything wanted has been well for a while. */

@@ -262,6 +262,22 @@ describe('http mode', () => {
     });
   });
 
+  it('says that a function fails while its replicas do, and no more once it rests or another revision runs', async () => {
+    const changes: boolean[] = [];
+    provider.onChange(() => changes.push(provider.failing(ref)));
+    const broken = await bench.spec(ref, '1', httpBundle('process.exit(1)'));
+    await expect(provider.deploy(broken, 1)).rejects.toMatchObject({ code: 'unavailable' });
+    expect(provider.failing(ref)).toBe(false);
+    await eventually(async () => provider.failing(ref));
+    expect(changes.at(-1)).toBe(true);
+    await provider.scale(ref, 0);
+    expect([provider.failing(ref), changes.at(-1)]).toEqual([false, false]);
+    await expect(provider.scale(ref, 1)).rejects.toMatchObject({ code: 'unavailable' });
+    expect(provider.failing(ref)).toBe(true);
+    await provider.update(await bench.spec(ref, '2', httpBundle(answersCode('1'))));
+    expect(provider.failing(ref)).toBe(false);
+  });
+
   it('runs what the deployment names as fprocess instead of its own command', async () => {
     const files = { ...httpBundle('throw new Error("not this one")'), 'other.mjs': answersCode('process.argv[2]') };
     const spec = await bench.spec(ref, '1', files);

@@ -229,6 +229,11 @@ export class ProcessProvider implements FunctionProvider {
     return [...(fleet?.plans() ?? []), ...earlier.plans()];
   }
 
+  failing(ref: FunctionRef): boolean {
+    const { fleet, earlier } = this.#functions.get(functionKey(ref.name, ref.namespace)) ?? {};
+    return fleet?.failing === true && (earlier?.plans().length ?? 0) === 0;
+  }
+
   pids(ref: FunctionRef): readonly number[] {
     const { fleet, earlier } = this.#functions.get(functionKey(ref.name, ref.namespace)) ?? {};
     return [fleet, earlier].flatMap((one) => one?.replicas().map(({ process }) => process.identity.pid) ?? []);

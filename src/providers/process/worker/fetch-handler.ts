@@ -25,7 +25,11 @@ const answer = async (
   });
   const request = toRequest(incoming, caller.signal);
   if (request === undefined) {
-    response.writeHead(405).end();
+    const sentence = `A function that takes web-standard requests cannot be called with ${incoming.method}: they know no such verb.\n`;
+    incoming.resume();
+    response
+      .writeHead(501, { 'content-type': 'text/plain; charset=utf-8', 'x-openfaas-internal': 'skein' })
+      .end(sentence);
     return;
   }
   const answered = await handler(request);

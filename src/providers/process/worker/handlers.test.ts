@@ -1,5 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { request, type IncomingHttpHeaders, type RequestOptions } from 'node:http';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -263,6 +264,34 @@ describe('a handler (request) => Response', () => {
     expect(await call()).toMatchObject({ status: 200, text: '{"plain":true}' });
     serve(() => undefined, 'auto');
     expect(await call()).toMatchObject({ status: 500 });
+  });
+});
+
+describe('a verb', () => {
+  it.each(['TRACE', 'PURGE', 'PROPFIND', 'OPTIONS'])('%s reaches a handler (event, context)', async (method) => {
+    server.serve(eventListener((event) => event.method));
+    expect(await call({ method })).toMatchObject({ status: 200, text: method });
+  });
+
+  it.each(['PURGE', 'PROPFIND', 'OPTIONS'])('%s reaches a handler (request)', async (method) => {
+    server.serve(fetchListener((asked) => new Response(asked.method), 'fetch'));
+    expect(await call({ method })).toMatchObject({ status: 200, text: method });
+  });
+
+  it('that no Request may have is a 501 that says so', async () => {
+    server.serve(fetchListener(() => new Response('ran'), 'fetch'));
+    const answer = await call({ method: 'TRACE' });
+    expect(answer).toMatchObject({ status: 501, text: expect.stringContaining('TRACE') });
+    expect(answer.headers['x-openfaas-internal']).toBe('skein');
+  });
+
+  it('that Node.js does not know is a 501 that says so', async () => {
+    server.serve(fetchListener(() => new Response('ran'), 'fetch'));
+    const socket = connect(socketPath);
+    socket.end('FROBNICATE / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx');
+    let text = '';
+    for await (const chunk of socket.setEncoding('utf8')) text += chunk as string;
+    expect(text).toMatch(/^HTTP\/1\.1 501 [^]*\r\nX-OpenFaaS-Internal: skein\r\n[^]*knows no verb/);
   });
 });
 

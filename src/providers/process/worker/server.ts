@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
 
 /** Answers one request; it handles its own faults. */
 export type Listener = (request: IncomingMessage, response: ServerResponse) => void;
@@ -8,6 +9,19 @@ const closeIdleEveryMs = 50;
 const notYet: Listener = (request, response) => {
   request.resume();
   response.writeHead(503).end();
+};
+
+/** The data plane sends no request that is malformed, but any verb; Node's parser takes those that it knows. */
+const refuseUnread = (error: NodeJS.ErrnoException, socket: Duplex): void => {
+  if (!socket.writable || error.code === 'ECONNRESET') return void socket.destroy();
+  const isVerb = error.code === 'HPE_INVALID_METHOD';
+  const sentence = isVerb
+    ? 'This function runs in Node.js, which knows no verb of that name.\n'
+    : 'Node.js cannot read this request.\n';
+  socket.end(
+    `HTTP/1.1 ${isVerb ? '501 Not Implemented' : '400 Bad Request'}\r\nContent-Type: text/plain; charset=utf-8\r\n` +
+      `X-OpenFaaS-Internal: skein\r\nContent-Length: ${sentence.length}\r\nConnection: close\r\n\r\n${sentence}`,
+  );
 };
 
 /** The HTTP/1.1 server of a replica. It listens early and gets its function later. */
@@ -31,6 +45,7 @@ export class FunctionServer {
         this.#listener(request, response);
       },
     );
+    this.#server.on('clientError', refuseUnread);
   }
 
   async listen(socketPath: string): Promise<void> {
