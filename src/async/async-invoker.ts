@@ -27,6 +27,8 @@ export type AsyncRequest = {
  * whoever asked for them.
  */
 export interface AsyncInvoker {
+  /** All nodes of the federation share its queue. */
+  readonly shared: boolean;
   /**
    * Resolves with the call's id when the call is durable: only then it may be answered with 202. `invalid` for a callback address
    * or a call id that makes no sense, `not-found` for an unknown function, `too-large`, `unavailable` when the queue is full.
@@ -52,6 +54,7 @@ export const asyncInvoker = (needs: AsyncNeeds, config: Partial<AsyncConfig> = {
   const sender = new CallbackSender(policy, whole.callbackTimeoutMs, needs);
   const worker = new Worker(needs, whole, sender);
   return {
+    shared: needs.queue.shared,
     enqueue: async ({ function: key, path, headers, body }) => {
       if (needs.labels(key) === undefined) throw unknownFunction(key);
       checkPath(path);

@@ -57,8 +57,10 @@ const functionAtNode = z.object({
   state: z.enum(['ready', 'starting', 'behind', 'elsewhere', 'unreachable']),
   replicas: z.number().int(),
   availableReplicas: z.number().int(),
-  /** Calls that entered there. */
+  /** Calls that entered there: over all nodes each is counted once. */
   invocationCount: z.number(),
+  /** Calls that replicas of it ran, wherever they entered. */
+  servedCount: z.number().default(0),
   usage: usage.optional(),
   /** Why it is not ready, for people. */
   problem: z.string().optional(),

@@ -11,6 +11,8 @@ export const reasons = [
   'queue-timeout',
   /** The function is known, but nothing here or at a peer runs it now. */
   'no-replica',
+  /** It cannot be started, at any node where it lives: nobody can run it until that is mended. */
+  'start-failed',
   'unknown-function',
   /** The node is leaving and takes no new calls. */
   'draining',

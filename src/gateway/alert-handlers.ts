@@ -5,7 +5,7 @@ import { readJson } from './body.ts';
 import type { Handler } from './call.ts';
 import type { Names } from './names.ts';
 import type { GatewayNeeds } from './needs.ts';
-import { empty, text } from './responses.ts';
+import { empty, missingNodes, text } from './responses.ts';
 import { routes } from './routes.ts';
 
 type Alert = { readonly status: 'firing' | 'resolved'; readonly function: string };
@@ -14,15 +14,17 @@ type Alert = { readonly status: 'firing' | 'resolved'; readonly function: string
 export const alertHandlers = (needs: GatewayNeeds, names: Names): Record<'alert', Handler> => ({
   alert: async (call) => {
     const problems: string[] = [];
+    const unreachable: string[] = [];
     for (const [index, alert] of (await readAlerts(call)).entries()) {
       try {
-        await follow(alert, needs, names);
+        unreachable.push(...(await follow(alert, needs, names)));
       } catch (error) {
         if (codeOf(error) === 'internal') throw error;
         problems.push(`[${index}] ${messageOf(error)}`);
       }
     }
-    return problems.length === 0 ? empty(200) : text(503, problems.join('\n'));
+    const missing = missingNodes(unreachable);
+    return problems.length === 0 ? empty(200, missing) : text(503, problems.join('\n'), missing);
   },
 });
 
@@ -36,13 +38,19 @@ const readAlerts = async (call: Parameters<Handler>[0]): Promise<readonly Alert[
   }
 };
 
-const follow = async ({ status, function: name }: Alert, needs: GatewayNeeds, names: Names): Promise<void> => {
+/** Answers the names of the nodes that could not be told. */
+const follow = async (
+  { status, function: name }: Alert,
+  { functions }: GatewayNeeds,
+  names: Names,
+): Promise<readonly string[]> => {
   const ref = knownRef(name, names);
-  if (ref === undefined) return;
+  if (ref === undefined) return [];
   try {
-    await needs.functions.rescale(ref, (replicas, labels) => alertedReplicas({ status, replicas, labels }));
+    return (await functions.rescale(ref, (now, labels) => alertedReplicas({ status, ...now, labels }))).unreachable;
   } catch (error) {
     if (codeOf(error) !== 'not-found') throw error;
+    return [];
   }
 };
 

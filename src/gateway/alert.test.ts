@@ -24,7 +24,17 @@ describe('what an alert asks for', () => {
     ['resolved', 3, scale(4, 4), 3],
     ['firing', 1, { 'com.openfaas.scale.max': 'many' }, 2],
   ] as const)('%s, %i replicas, %j: %i', (status, replicas, labels, wanted) => {
-    expect(alertedReplicas({ status, replicas, labels })).toBe(wanted);
+    expect(alertedReplicas({ status, replicas, nodes: 1, labels })).toBe(wanted);
+  });
+
+  it.each([
+    ['firing', 3, scale(), 5],
+    ['firing', 14, scale(), 15],
+    ['resolved', 9, scale(2, 10), 6],
+    ['resolved', 9, scale(), 3],
+    ['firing', 12, scale(4, 4), 12],
+  ] as const)('of three nodes together: %s, %i replicas, %j: %i', (status, replicas, labels, wanted) => {
+    expect(alertedReplicas({ status, replicas, nodes: 3, labels })).toBe(wanted);
   });
 
   it('never exceeds the most nor goes below the least, and fires upwards', () => {
@@ -34,11 +44,11 @@ describe('what an alert asks for', () => {
         const max = min + more;
         const replicas = Math.min(max, min + above);
         const labels = scale(min, max, factor);
-        const wanted = alertedReplicas({ status: 'firing', replicas, labels });
+        const wanted = alertedReplicas({ status: 'firing', replicas, nodes: 1, labels });
         expect(wanted).toBeLessThanOrEqual(max);
         expect(wanted).toBeGreaterThanOrEqual(replicas);
         if (replicas < max) expect(wanted).toBeGreaterThan(replicas);
-        expect(alertedReplicas({ status: 'resolved', replicas, labels })).toBe(min);
+        expect(alertedReplicas({ status: 'resolved', replicas, nodes: 1, labels })).toBe(min);
       }),
     );
   });

@@ -3,9 +3,13 @@ import { functionKey } from '../domain/ids.ts';
 import type { FunctionKey } from '../domain/ids.ts';
 import type { Clock } from '../std/clock.ts';
 import type { FunctionHost, NodeFunction } from './needs.ts';
+import { within } from './within.ts';
 
 /** A node that takes longer is left out and named. */
 const askMs = 500;
+
+/** Of a node that does not say: it knows its bounds itself. */
+const unbounded = 10_000;
 
 export type Answers = {
   /** Sums over the nodes that answered. */
@@ -25,7 +29,12 @@ export type Said = {
   readonly there: NodeFunction | undefined;
 };
 
-export type Home = { readonly host: FunctionHost; readonly replicas: number };
+/** A node at which a function lives, with what may be there of it. */
+export type Home = {
+  readonly name: string;
+  readonly host: FunctionHost;
+  readonly replicas: number;
+} & NonNullable<NodeFunction['bounds']>;
 
 export type Counts = {
   readonly replicas: number;
@@ -48,7 +57,7 @@ export const askAll = async (hosts: readonly FunctionHost[], clock: Pick<Clock, 
     homes: (ref) =>
       given.flatMap(({ host, functions }) => {
         const one = functions?.find((one) => livesAs(one, ref));
-        return one === undefined ? [] : [{ host, replicas: one.replicas }];
+        return one === undefined ? [] : [homeOf(host, one)];
       }),
     each: (ref) =>
       given.map(({ host, functions }) => ({
@@ -59,18 +68,15 @@ export const askAll = async (hosts: readonly FunctionHost[], clock: Pick<Clock, 
   };
 };
 
-const ask = async (host: FunctionHost, clock: Pick<Clock, 'after'>): Promise<readonly NodeFunction[] | undefined> => {
-  const late = new AbortController();
-  const timedOut = new Promise<undefined>((resolve) => {
-    late.signal.addEventListener('abort', () => resolve(undefined), { once: true });
-  });
-  const cancel = clock.after(askMs, () => late.abort());
-  try {
-    return await Promise.race([host.list(late.signal).catch(() => undefined), timedOut]);
-  } finally {
-    cancel();
-  }
-};
+const ask = (host: FunctionHost, clock: Pick<Clock, 'after'>): Promise<readonly NodeFunction[] | undefined> =>
+  within(askMs, clock, (signal) => host.list(signal)).catch(() => undefined);
+
+const homeOf = (host: FunctionHost, { replicas, bounds }: NodeFunction): Home => ({
+  name: host.name,
+  host,
+  replicas,
+  ...(bounds ?? { least: 0, most: unbounded, usual: 1 }),
+});
 
 const livesAs = (one: NodeFunction, ref: FunctionRef): boolean => one.placed && isSame(one, ref);
 

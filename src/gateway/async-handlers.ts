@@ -1,71 +1,53 @@
-import { SkeinError } from '../domain/errors.ts';
-import { functionKey } from '../domain/ids.ts';
-import { readJson } from './body.ts';
-import type { Call, Handler } from './call.ts';
-import type { Names } from './names.ts';
+import { NearNames } from '../dataplanes/near-names.ts';
+import { sentenceOf } from '../dataplanes/refusals.ts';
+import { parseTarget } from '../dataplanes/target.ts';
+import { codeOf, httpStatus } from '../domain/errors.ts';
+import { splitFunctionKey } from '../domain/ids.ts';
+import type { FunctionKey } from '../domain/ids.ts';
+import type { Handler } from './call.ts';
 import type { GatewayNeeds } from './needs.ts';
-import { empty, json, text } from './responses.ts';
-import { routes } from './routes.ts';
+import type { Queues } from './queues.ts';
+import { empty, missingNodes, text } from './responses.ts';
 
-type AsyncRoute =
-  | 'callLater'
-  | 'callLaterWithPath'
-  | 'cancelCall'
-  | 'queueStats'
-  | 'deadLetters'
-  | 'replayDeadLetter'
-  | 'dropDeadLetter';
+type AsyncRoute = 'callLater' | 'callLaterWithPath' | 'cancelCall';
 
-/** Calls that are made later. They need no password, as calls of functions do not; the queue itself does. */
-export const asyncHandlers = ({ calls }: GatewayNeeds, names: Names): Record<AsyncRoute, Handler> => {
+/** Calls that are made later. They need no password, as calls of functions do not. */
+export const asyncHandlers = (
+  { calls, functions, clock }: Pick<GatewayNeeds, 'calls' | 'functions' | 'clock'>,
+  queues: Queues,
+): Record<AsyncRoute, Handler> => {
+  const nearNames = new NearNames();
+  const unknown = (key: FunctionKey): Response => {
+    const { namespace } = splitFunctionKey(key);
+    const near = nearNames.find(() => functions.keys(namespace), key, clock.monotonic());
+    return text(404, sentenceOf('unknown-function', key, near === undefined ? '' : ` Did you mean ${near}?`));
+  };
+
   const enqueue: Handler = async (call) => {
-    const ref = names.refOf(call.params['name'] ?? '', null, null);
-    const callId = await calls.enqueue({
-      function: functionKey(ref.name, ref.namespace),
-      path: pathOf(call),
-      headers: [...call.headers].flat(),
-      body: call.body(),
-    });
-    return new Response(null, { status: 202, headers: { 'x-call-id': callId } });
+    const target = parseTarget(call.target.replace(/^\/async-function\//, '/function/'));
+    if (target === undefined) return text(404, '404 page not found');
+    const { key, path } = target;
+    try {
+      const callId = await calls.enqueue({ function: key, path, headers: [...call.headers].flat(), body: call.body() });
+      return empty(202, { 'x-call-id': callId });
+    } catch (error) {
+      if (codeOf(error) === 'not-found') return unknown(key);
+      throw error;
+    }
   };
   return {
     callLater: enqueue,
     callLaterWithPath: enqueue,
 
     cancelCall: async ({ params }) => {
-      const { cancelled, running } = await calls.cancel(params['name'] ?? '');
-      if (cancelled > 0) return empty(202);
-      return running > 0
-        ? text(409, 'the call runs already and goes on')
-        : text(404, 'no call of that id waits at this node');
-    },
-
-    queueStats: async () => json(await calls.stats()),
-
-    deadLetters: async ({ query }) => {
-      const limit = Number(query.get('limit') ?? 100);
-      if (!Number.isInteger(limit) || limit < 1 || limit > 1000) {
-        throw new SkeinError('invalid', 'limit must be a whole number from 1 to 1000');
-      }
-      return json(await calls.dead.list(limit, query.get('after') ?? undefined));
-    },
-
-    replayDeadLetter: async (call) => {
-      const { id } = await readJson(call, routes.replayDeadLetter.request);
-      await calls.dead.replay(id);
-      return empty(202);
-    },
-
-    dropDeadLetter: async (call) => {
-      const { id } = await readJson(call, routes.dropDeadLetter.request);
-      await calls.dead.drop(id);
-      return empty(202);
+      const callId = params['name'] ?? '';
+      const { cancelled, running, unreachable } = await queues.cancel(callId);
+      const headers = { ...missingNodes(unreachable), 'x-call-id': callId };
+      if (cancelled > 0) return empty(202, headers);
+      if (running > 0) return text(409, 'the call runs already and goes on', headers);
+      if (unreachable.length === 0) return text(404, 'no call of that id waits at any node that is there', headers);
+      const sentence = `no call of that id waits where it was asked for, but not all nodes answered: try again`;
+      return text(httpStatus('unavailable'), sentence, headers);
     },
   };
-};
-
-/** What follows the name in the address as it came: a parsed one would lose what was encoded. */
-const pathOf = ({ target }: Call): string => {
-  const rest = target.slice('/async-function/'.length).replace(/^[^/?]*/, '');
-  return rest.startsWith('/') ? rest : `/${rest}`;
 };

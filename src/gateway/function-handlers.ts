@@ -1,10 +1,9 @@
-import { codeOf } from '../domain/errors.ts';
 import type { FunctionStatus } from '../domain/function.ts';
 import { readJson } from './body.ts';
 import type { Handler } from './call.ts';
 import type { Names } from './names.ts';
-import type { FunctionsAnswer, GatewayNeeds } from './needs.ts';
-import { empty, json } from './responses.ts';
+import type { GatewayNeeds } from './needs.ts';
+import { empty, json, missingNodes } from './responses.ts';
 import { routes } from './routes.ts';
 
 type FunctionRoute =
@@ -25,7 +24,7 @@ export const functionHandlers = (
     const answer = await functions.list(namespaceOf(null, query.get('namespace')));
     return json(
       answer.functions.map((status) => asked(status, new URLSearchParams())),
-      missingNodes(answer),
+      missingNodes(answer.unreachable),
     );
   },
 
@@ -51,28 +50,22 @@ export const functionHandlers = (
 
   functionStatus: async ({ params, query }) => {
     const ref = refOf(params['name'] ?? '', null, query.get('namespace'));
-    try {
-      const answer = await functions.status(ref);
-      return json(asked(answer.functions[0], query), missingNodes(answer));
-    } catch (error) {
-      // Clients of OpenFaaS tell this 404 by its empty body.
-      if (codeOf(error) === 'not-found') return empty(404);
-      throw error;
-    }
+    const answer = await functions.status(ref);
+    return json(asked(answer.functions[0], query), missingNodes(answer.unreachable));
   },
 
   scaleFunction: async (call) => {
     const body = await readJson(call, routes.scaleFunction.request);
     const ref = refOf(call.params['name'] ?? '', body.namespace, call.query.get('namespace'));
-    await functions.scale(ref, body.replicas);
-    return empty(202);
+    const { replicas, unreachable } = await functions.scale(ref, body.replicas);
+    return empty(202, { 'x-skein-replicas': String(replicas), ...missingNodes(unreachable) });
   },
 
   nodeFunctions: async ({ signal }) => json(await here.list(signal)),
 
   scaleHere: async (call) => {
-    const { replicas, ...ref } = await readJson(call, routes.scaleHere.request);
-    await here.scale(ref, replicas, call.signal);
+    const { replicas, held, ...ref } = await readJson(call, routes.scaleHere.request);
+    await here.scale(ref, { replicas, held }, call.signal);
     return empty(202);
   },
 });
@@ -87,9 +80,3 @@ const asked = (status: FunctionStatus | undefined, query: URLSearchParams): obje
     ...(nodes !== undefined && wants('nodes') && { nodes }),
   };
 };
-
-/** Names the nodes whose counts are missing, so that a sum is never taken for more than it is. */
-const missingNodes = ({ unreachable }: FunctionsAnswer): Record<string, string> =>
-  unreachable.length === 0
-    ? {}
-    : { 'x-skein-unreachable': unreachable.map((name) => name.replaceAll(/[^-\w.]/g, '_')).join(', ') };

@@ -26,6 +26,7 @@ export const atNode = ({ node, answered, there }: Said, wish: string): FunctionA
   replicas: there?.replicas ?? 0,
   availableReplicas: there?.availableReplicas ?? 0,
   invocationCount: there?.invocationCount ?? 0,
+  servedCount: there?.servedCount ?? 0,
   ...(there?.usage !== undefined && { usage: there.usage }),
   ...(there?.problem !== undefined && { problem: there.problem }),
 });

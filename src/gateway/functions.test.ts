@@ -14,6 +14,8 @@ let catalogue: Catalogue;
 let clock: ManualClock;
 let functions: FunctionsService;
 let peers: FunctionHost[];
+/** How many functions there were when it was waited for a plan. */
+let planned: number[];
 
 const host = (name: string, list: FunctionHost['list']): FunctionHost => ({
   name,
@@ -30,7 +32,9 @@ beforeEach(async () => {
   const here = host('node-1', async () => []);
   const images = { resolve: async (image: string) => (image === 'figlet:1' ? digest : undefined) };
   const secrets = { missing: () => [] };
-  functions = createFunctionsService({ catalogue, images, secrets, here, peers: () => peers, clock });
+  planned = [];
+  const inForce = async (): Promise<void> => void planned.push(catalogue.list('function/').length);
+  functions = createFunctionsService({ catalogue, images, secrets, here, peers: () => peers, inForce, clock });
 });
 
 afterEach(async () => catalogue.stop());
@@ -47,6 +51,11 @@ describe('functions of the federation', () => {
     const outcomes = await Promise.allSettled([functions.remove(ref), update]);
     expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected']);
     await expect(functions.status(ref)).rejects.toMatchObject({ code: 'not-found' });
+  });
+
+  it('has deployed one when calls to it find it', async () => {
+    await functions.deploy(figlet);
+    expect(planned).toEqual([1]);
   });
 
   it('pins what the image means at that moment', async () => {

@@ -3,19 +3,20 @@ import { keys } from '../catalogue/record.ts';
 import type { FunctionValue } from '../catalogue/record.ts';
 import { asFunction } from '../catalogue/values.ts';
 import { SkeinError } from '../domain/errors.ts';
-import { functionName } from '../domain/function.ts';
 import type { FunctionDeployment, FunctionRef, FunctionStatus } from '../domain/function.ts';
-import { defaultNamespace } from '../domain/ids.ts';
+import { defaultNamespace, functionKey } from '../domain/ids.ts';
 import { unableToFind } from '../secrets/secrets.ts';
 import type { Secrets } from '../secrets/secrets.ts';
 import type { Clock } from '../std/clock.ts';
-import { nearestName } from '../std/nearest-name.ts';
 import { askAll } from './ask.ts';
-import type { Answers, Home } from './ask.ts';
+import type { Answers } from './ask.ts';
+import { findFunction, functionNotFound, knownFunction } from './find-function.ts';
 import { atNode, totalStatus } from './function-status.ts';
 import { checkLabels } from './labels.ts';
-import type { CatalogueAccess, FunctionHost, FunctionsService, Images } from './needs.ts';
+import type { CatalogueAccess, FunctionHost, FunctionsService, Images, ScaledNow } from './needs.ts';
 import { removeOverrides } from './overrides.ts';
+import { checkQuantities } from './quantities.ts';
+import { scaleAll } from './scale.ts';
 import { checkVariables } from './variables.ts';
 
 export type FunctionsNeeds = {
@@ -26,25 +27,22 @@ export type FunctionsNeeds = {
   readonly here: FunctionHost;
   /** The peers that are alive now. */
   peers(): readonly FunctionHost[];
+  /** Resolves when calls at this node go by what the catalogue says by now. Never rejects. */
+  inForce(): Promise<void>;
   readonly clock: Pick<Clock, 'now' | 'after'>;
 };
 
 /** Functions as the catalogue wants them, with the counts of the nodes that run them. */
 export const createFunctionsService = (needs: FunctionsNeeds): FunctionsService => {
   const { catalogue } = needs;
-  const find = (ref: FunctionRef): FunctionValue | undefined => {
-    if (!functionName.safeParse(ref.name).success) return undefined;
-    const record = catalogue.get(keyOf(ref));
-    return record && asFunction(record);
-  };
-  const found = (ref: FunctionRef): FunctionValue => find(ref) ?? fail(notFound(ref, near(ref)));
-  const near = (ref: FunctionRef): string | undefined =>
-    nearestName(
-      ref.name.slice(0, maxSlipped),
-      catalogue.list(keys.function(ref.namespace, '')).map((record) => asFunction(record).deployment.service),
-    );
+  const found = (ref: FunctionRef): FunctionValue => knownFunction(catalogue, ref);
 
   return {
+    keys: (namespace) =>
+      catalogue
+        .list(keys.function(namespace, ''))
+        .map((record) => functionKey(asFunction(record).deployment.service, namespace)),
+
     list: async (namespace) => {
       const answers = await askHosts(needs);
       const wanted = catalogue.list(keys.function(namespace, '')).map(asFunction);
@@ -62,11 +60,13 @@ export const createFunctionsService = (needs: FunctionsNeeds): FunctionsService 
 
     deploy: async (deployment) => {
       const ref = refOf(deployment);
-      if (find(ref) !== undefined) throw alreadyExists(ref);
+      if (findFunction(catalogue, ref) !== undefined) throw alreadyExists(ref);
       const createdAt = new Date(needs.clock.now()).toISOString();
       const value = await checked(deployment, createdAt, needs);
       const outcome = await catalogue.put(keyOf(ref), value, { ifAbsent: true });
       if (outcome.kind === 'exists') throw alreadyExists(ref);
+      // Who deploys here and calls it here at once is not told that nobody knows it.
+      await needs.inForce();
     },
 
     update: async (deployment) => {
@@ -74,35 +74,31 @@ export const createFunctionsService = (needs: FunctionsNeeds): FunctionsService 
       const { createdAt } = found(ref);
       const value = await checked(deployment, createdAt, needs);
       const outcome = await catalogue.put(keyOf(ref), value, { ifPresent: true });
-      if (outcome.kind === 'absent') throw notFound(ref);
+      if (outcome.kind === 'absent') throw functionNotFound(ref);
     },
 
     remove: async (ref) => {
       found(ref);
       const outcome = await catalogue.remove(keyOf(ref));
-      if (outcome.kind === 'absent') throw notFound(ref);
+      if (outcome.kind === 'absent') throw functionNotFound(ref);
       await removeOverrides(catalogue, ref);
     },
 
     scale: async (ref, replicas) => {
       found(ref);
-      await scaleAt(await homeOf(ref, needs), ref, replicas, needs);
+      return scaleAll(ref, await askHosts(needs), () => replicas, needs.clock);
     },
 
     rescale: async (ref, wanted) => {
       const { labels } = found(ref).deployment;
-      const home = await homeOf(ref, needs);
-      const replicas = wanted(home.replicas, labels ?? {});
-      if (replicas !== home.replicas) await scaleAt(home, ref, replicas, needs);
+      const changed = (now: ScaledNow): number | undefined => {
+        const replicas = wanted(now, labels ?? {});
+        return replicas === now.replicas ? undefined : replicas;
+      };
+      return scaleAll(ref, await askHosts(needs), changed, needs.clock);
     },
   };
 };
-
-/** A replica that starts from nothing may take this long. */
-const scaleMs = 25_000;
-
-/** Longer names are compared by their beginning. */
-const maxSlipped = 64;
 
 /** Missing secrets that a refusal names. */
 const maxNamed = 20;
@@ -126,7 +122,10 @@ const checked = async (
   const missing = needs.secrets.missing(refOf(deployment).namespace, deployment.secrets ?? []);
   if (missing.length > 0) throw new SkeinError('invalid', unableToFind(missing.slice(0, maxNamed)));
   checkLabels(deployment.labels ?? {});
+  if (deployment.envProcess?.includes('\0')) throw new SkeinError('invalid', 'envProcess: holds NUL');
   checkVariables(deployment.envVars ?? {});
+  checkQuantities('limits', deployment.limits);
+  checkQuantities('requests', deployment.requests);
   checkConstraints(deployment.constraints ?? []);
   const digest = await needs.images.resolve(deployment.image);
   if (digest === undefined) throw unknownImage(deployment.image);
@@ -143,33 +142,7 @@ const checkConstraints = (constraints: readonly string[]): void => {
 
 const askHosts = (needs: FunctionsNeeds): Promise<Answers> => askAll([needs.here, ...needs.peers()], needs.clock);
 
-/** The node to scale at: this one if the function lives here. */
-const homeOf = async (ref: FunctionRef, needs: FunctionsNeeds): Promise<Home> => {
-  const { homes } = await askHosts(needs);
-  const home = homes(ref)[0];
-  if (home === undefined) {
-    throw new SkeinError('unavailable', `no node where ${ref.name} lives answered: try again when one is back`);
-  }
-  return home;
-};
-
-const scaleAt = async ({ host }: Home, ref: FunctionRef, replicas: number, needs: FunctionsNeeds): Promise<void> => {
-  const late = new AbortController();
-  const cancel = needs.clock.after(scaleMs, () => late.abort());
-  await host.scale(ref, replicas, late.signal).finally(cancel);
-};
-
 const byName = (a: FunctionStatus, b: FunctionStatus): number => (a.name < b.name ? -1 : 1);
-
-const fail = (error: Error): never => {
-  throw error;
-};
-
-/** As OpenFaaS says it, and which name was probably meant. */
-const notFound = (ref: FunctionRef, near?: string): SkeinError => {
-  const hint = near === undefined ? '' : `: did you mean ${near}?`;
-  return new SkeinError('not-found', `service ${ref.name.slice(0, 100)} not found${hint}`);
-};
 
 const alreadyExists = (ref: FunctionRef): SkeinError =>
   new SkeinError('exists', `unable to create function ${ref.name}: it already exists; update it with PUT`);

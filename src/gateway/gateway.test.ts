@@ -85,7 +85,10 @@ describe('deploying, updating and removing', () => {
     ] as const) {
       await deploy('gone');
       expect(await asAdmin(node, 'DELETE', path, body)).toMatchObject({ status: 202, body: '' });
-      expect(await asAdmin(node, 'GET', '/system/function/gone')).toMatchObject({ status: 404, body: '' });
+      expect(await asAdmin(node, 'GET', '/system/function/gone')).toMatchObject({
+        status: 404,
+        body: 'service gone not found\n',
+      });
     }
     const missing = await asAdmin(node, 'DELETE', '/system/functions', { functionName: 'gone' });
     expect(missing).toMatchObject({ status: 404, body: 'service gone not found\n' });
@@ -104,6 +107,10 @@ describe('deploying, updating and removing', () => {
     ['a constraint without an end', { service: 'x', image: 'figlet:1', constraints: ['a'.repeat(600)] }, '512'],
     ['a bad rate', { service: 'x', image: 'figlet:1', labels: { 'dfaas.maxrate': '-1' } }, 'dfaas.maxrate'],
     ['a bad bound', { service: 'x', image: 'figlet:1', envVars: { max_inflight: 'many' } }, 'max_inflight'],
+    ['a variable without a name', { service: 'x', image: 'figlet:1', envVars: { '': 'x' } }, 'envVars: '],
+    ['a process with NUL', { service: 'x', image: 'figlet:1', envProcess: 'cat\0' }, 'envProcess: '],
+    ['a memory that is none', { service: 'x', image: 'figlet:1', limits: { memory: 'lots' } }, 'limits.memory: '],
+    ['a CPU that is none', { service: 'x', image: 'figlet:1', requests: { cpu: '1 core' } }, 'requests.cpu: '],
     ['a bad timeout', { service: 'x', image: 'figlet:1', labels: { 'dfaas.timeout_ms': 'x' } }, 'dfaas.timeout_ms'],
     [
       'a least number of replicas above the most',
@@ -141,12 +148,7 @@ describe('counts', () => {
       const counts = { namespace: ns, placed: true };
       node.running.push({ ...counts, name: 'summed', replicas: 2, availableReplicas: 1, invocationCount: 10 });
       other.running.push({ ...counts, name: 'summed', replicas: 3, availableReplicas: 3, invocationCount: 5 });
-      const frozen = {
-        name: 'node-3',
-        list: () => new Promise<never>(() => {}),
-        scale: async () => {},
-        logs: async function* () {},
-      };
+      const frozen = createPeerHost('node-3', () => new Promise(() => {}));
       node.peers.push(createPeerHost('node-2', requestOver(other.peerSocket)), frozen);
 
       const one = await asAdmin(node, 'GET', '/system/function/summed?usage=1');
@@ -161,7 +163,7 @@ describe('counts', () => {
     }
   });
 
-  it('scales where the function lives: here, or else at a peer', async () => {
+  it('scales all nodes together, whichever is asked', async () => {
     const other = await startTestNode('node-2');
     try {
       const scale = (replicas: unknown) =>
@@ -170,15 +172,21 @@ describe('counts', () => {
       await deploy('scaled');
       expect(await scale(1)).toMatchObject({ status: 503 });
 
-      const none = { name: 'scaled', namespace: ns, placed: true, replicas: 0, availableReplicas: 0 };
+      const bounds = { least: 0, most: 3, usual: 1 };
+      const none = { name: 'scaled', namespace: ns, placed: true, replicas: 0, availableReplicas: 0, bounds };
+      const replicas = () => [...node.running, ...other.running].map((one) => one.replicas);
       other.running.push({ ...none, invocationCount: 0 });
       node.peers.push(createPeerHost('node-2', requestOver(other.peerSocket)));
-      expect(await scale(4)).toMatchObject({ status: 202, body: '' });
-      expect(other.running[0]?.replicas).toBe(4);
+      expect(await scale(2)).toMatchObject({ status: 202, body: '' });
+      expect(replicas()).toEqual([2]);
 
       node.running.push({ ...none, invocationCount: 0 });
-      expect(await scale(2)).toMatchObject({ status: 202 });
-      expect([node.running[0]?.replicas, other.running[0]?.replicas]).toEqual([2, 4]);
+      expect(await scale(3)).toMatchObject({ status: 202 });
+      expect(replicas()).toEqual([1, 2]);
+      expect(await scale(100)).toMatchObject({ status: 202, headers: { 'x-skein-replicas': '6' } });
+      expect(replicas()).toEqual([3, 3]);
+      expect(await scale(0)).toMatchObject({ status: 202 });
+      expect(replicas()).toEqual([0, 0]);
       for (const bad of [-1, 1.5, 'two', null, 1e12]) expect(await scale(bad)).toMatchObject({ status: 400 });
     } finally {
       node.peers.length = 0;

@@ -14,6 +14,11 @@ import { namespaceHandlers } from './namespace-handlers.ts';
 import type { GatewayNeeds } from './needs.ts';
 import { nodeHandlers } from './node-handlers.ts';
 import { overrideHandlers } from './override-handlers.ts';
+import { platformHeaders } from './platform-headers.ts';
+import { queueHandlers } from './queue-handlers.ts';
+import { queueHere } from './queue-host.ts';
+import type { QueueHost } from './queue-host.ts';
+import { createQueues } from './queues.ts';
 import { secretHandlers } from './secret-handlers.ts';
 import { problem, text } from './responses.ts';
 import { routes } from './routes.ts';
@@ -32,6 +37,10 @@ const callMs = 30_000;
 
 export const createGateway = (needs: GatewayNeeds): Gateway => {
   const names = createNames(needs.namespaces);
+  const { calls, clock } = needs;
+  const queue = queueHere(needs.here.name, calls);
+  const peers = (): readonly QueueHost[] => needs.peers().map((peer) => peer.queue);
+  const queues = createQueues({ here: queue, shared: calls.shared, peers, clock });
   const handlers: Record<RouteName, Handler> = {
     ...nodeHandlers(needs),
     ...functionHandlers(needs, names),
@@ -41,7 +50,8 @@ export const createGateway = (needs: GatewayNeeds): Gateway => {
     ...alertHandlers(needs, names),
     ...overrideHandlers(needs, names),
     ...bundleHandlers(needs),
-    ...asyncHandlers(needs, names),
+    ...asyncHandlers(needs, queues),
+    ...queueHandlers(queues, queue),
   };
   const apps = { public: appFor('public', handlers, needs), peer: appFor('peer', handlers, needs) };
   return { fetch: async (request, { audience }) => apps[audience].fetch(request) };
@@ -54,6 +64,7 @@ const appFor = (audience: Audience, handlers: Record<RouteName, Handler>, needs:
   app.notFound(() => text(404, '404 page not found'));
   if (needs.onAnswer !== undefined && audience === 'public') app.use('/system/*', metered(needs.onAnswer, needs.clock));
   if (audience === 'public') app.use('/system/*', (c, next) => guard(c, next, needs));
+  if (audience === 'public') app.use('/async-function/*', platformHeaders(needs.here.name));
 
   const methods = new Map<string, string[]>();
   for (const name of Object.keys(routes) as RouteName[]) {

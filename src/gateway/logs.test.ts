@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createPeerHost } from './peer-host.ts';
 import { asAdmin, call, credentials, requestOver, startTestNode } from './node.fixture.ts';
 import type { TestNode } from './node.fixture.ts';
-import type { FunctionHost, LogLine, LogQuery } from './needs.ts';
+import type { FunctionHost, LogLine, LogQuery, PeerHost } from './needs.ts';
 
 const now = Date.now();
 const line = (secondsAgo: number, instance: string): LogLine => ({
@@ -23,10 +23,8 @@ beforeAll(async () => {
   other = await startTestNode('node-2');
   node.written.set('figlet', [line(600, 'r1'), line(30, 'r1'), line(10, 'r2')]);
   other.written.set('figlet', [line(20, 'r1'), line(5, 'r3')]);
-  const broken: FunctionHost = {
-    name: 'node-3',
-    list: async () => [],
-    scale: async () => {},
+  const broken: PeerHost = {
+    ...createPeerHost('node-3', () => Promise.reject(new Error('gone'))),
     logs: async function* () {
       yield line(25, 'r9');
       throw new Error('gone');

@@ -3,12 +3,13 @@ import type { AsyncInvoker } from '../async/async-invoker.ts';
 import type { BundleStore } from '../bundles/bundle-store.ts';
 import type { Catalogue } from '../catalogue/catalogue.ts';
 import type { FunctionDeployment, FunctionRef, FunctionStatus } from '../domain/function.ts';
-import type { Digest } from '../domain/ids.ts';
+import type { Digest, FunctionKey } from '../domain/ids.ts';
 import type { Clock } from '../std/clock.ts';
 import type { ReplicaLine } from '../providers/provider.ts';
 import type { Secrets } from '../secrets/secrets.ts';
 import type { ApiAnswer } from '../telemetry/api-instruments.ts';
 import type { Log } from '../telemetry/log.ts';
+import type { QueueHost } from './queue-host.ts';
 
 /** What the HTTP API of a node is handed. */
 export type GatewayNeeds = {
@@ -19,9 +20,9 @@ export type GatewayNeeds = {
   /** This node alone, as peers may ask for it. */
   readonly here: FunctionHost;
   /** Calls that are made later, through the queue of this node. */
-  readonly calls: Pick<AsyncInvoker, 'enqueue' | 'cancel' | 'stats' | 'dead'>;
+  readonly calls: Pick<AsyncInvoker, 'shared' | 'enqueue' | 'cancel' | 'stats' | 'dead'>;
   /** The peers that are alive now. */
-  peers(): readonly FunctionHost[];
+  peers(): readonly PeerHost[];
   readonly bundles: BundleStore;
   readonly images: Images;
   federation(): FederationStatus;
@@ -46,22 +47,37 @@ export type Admin = {
  * `not-found` and `exists` as named.
  */
 export type FunctionsService = {
+  /** Of all functions of a namespace. */
+  keys(namespace: string): readonly FunctionKey[];
   list(namespace: string): Promise<FunctionsAnswer>;
   /** `functions` holds the one function. `not-found`. */
   status(ref: FunctionRef): Promise<FunctionsAnswer>;
-  /** Resolves when the wish is kept on disk; nodes follow. `exists`. */
+  /** Resolves when the wish is kept on disk and calls at this node find the function; the other nodes follow. `exists`. */
   deploy(deployment: FunctionDeployment): Promise<void>;
   /** As `deploy`, for a function that is there. `not-found`. */
   update(deployment: FunctionDeployment): Promise<void>;
   /** With its overrides. `not-found`. */
   remove(ref: FunctionRef): Promise<void>;
-  /** Sets the replicas of this node, or, when the function does not live here, of the first node where it does. `not-found`, `unavailable`. */
-  scale(ref: FunctionRef, replicas: number): Promise<void>;
-  /** As `scale`, at the same node, to what `wanted` makes of the replicas there and the function's labels. */
+  /**
+   * Brings the replicas of all nodes together to so many, as far as each node's bounds let it (`autoscaler/shares.ts`); resolves when
+   * they are ready. `not-found`; `unavailable` names the nodes that did not get there.
+   */
+  scale(ref: FunctionRef, replicas: number): Promise<ScaleOutcome>;
+  /** As `scale`, to what `wanted` makes of the replicas that there are, of the nodes they are spread over and the function's labels. */
   rescale(
     ref: FunctionRef,
-    wanted: (replicas: number, labels: Readonly<Record<string, string>>) => number,
-  ): Promise<void>;
+    wanted: (now: ScaledNow, labels: Readonly<Record<string, string>>) => number,
+  ): Promise<ScaleOutcome>;
+};
+
+/** What runs at all nodes at which a function lives, and which answered. */
+export type ScaledNow = { readonly replicas: number; readonly nodes: number };
+
+export type ScaleOutcome = {
+  /** At the nodes that were told: as many as were asked for, or as their bounds allow. */
+  readonly replicas: number;
+  /** Names of the nodes that were not told, because they did not answer: they keep what they have. */
+  readonly unreachable: readonly string[];
 };
 
 export type FunctionsAnswer = {
@@ -137,10 +153,8 @@ export type NamespacesService = {
 export const secretBody = z.object({
   name: z.string().min(1, 'non-empty name is required'),
   namespace: z.string().optional(),
-  /** Text. */
-  value: z.string().optional(),
-  /** Base64. */
-  rawValue: z.string().nullish(),
+  value: z.string().optional().describe('Text. Not read where `rawValue` is given.'),
+  rawValue: z.string().nullish().describe('Base64, of any bytes.'),
 });
 
 export type SecretBody = z.infer<typeof secretBody>;
@@ -158,8 +172,14 @@ export const nodeFunction = z.object({
   availableReplicas: z.number().int().min(0),
   /** Calls that entered at this node, since its data plane started. */
   invocationCount: z.number().min(0),
+  /** Calls that replicas of this node ran, wherever they entered, since then. */
+  servedCount: z.number().min(0).optional(),
   /** CPU of all replicas here in thousandths of a core, and their memory in bytes; absent where it is not measured. */
   usage: z.object({ cpu: z.number().min(0), totalMemoryBytes: z.number().min(0) }).optional(),
+  /** Replicas that may be there at least and at most, when they are scaled by hand, and those that it begins with. */
+  bounds: z
+    .object({ least: z.number().int().min(0), most: z.number().int().min(0), usual: z.number().int().min(0) })
+    .optional(),
   /** What it was last asked to be, as this node knows: equal at all nodes that know the same. */
   wish: z.string().max(200).optional(),
   /** That is what runs here, and a call is answered: a replica is ready, or the call starts one. */
@@ -176,14 +196,20 @@ export type FunctionHost = {
   readonly name: string;
   /** `unavailable` or any other fault when it cannot be asked. */
   list(signal: AbortSignal): Promise<readonly NodeFunction[]>;
-  /** `not-found` when the function does not live there. */
-  scale(ref: FunctionRef, replicas: number, signal: AbortSignal): Promise<void>;
+  /** Resolves when that many are ready. `not-found` when the function does not live there. */
+  scale(ref: FunctionRef, wish: ScaleWish, signal: AbortSignal): Promise<void>;
   /**
    * What the function's replicas there wrote, oldest first; `instance` is the replica. Goes on until `signal` aborts when
    * `follow` is set. Reading fails when the node cannot be asked.
    */
   logs(query: LogQuery, signal: AbortSignal): AsyncIterable<LogLine>;
 };
+
+/** A peer, asked over its peer listener. */
+export type PeerHost = FunctionHost & { readonly queue: QueueHost };
+
+/** How many replicas one node is to have; whether they stay until told otherwise, or are left to the load. */
+export type ScaleWish = { readonly replicas: number; readonly held: boolean };
 
 export type LogQuery = FunctionRef & {
   /** Only so many of the newest lines; 0 = all. */
@@ -233,7 +259,7 @@ const federationMember = z.object({
   rttMs: count.optional(),
   /** Since it was last heard, milliseconds; 0 for this node. */
   ageMs: count,
-  /** The functions that live there, as `NAME.NAMESPACE`. */
+  /** The functions that live there and can be called, as `NAME.NAMESPACE`: a replica is ready, or a call starts one. */
   functions: z.array(z.string()),
 });
 

@@ -17,6 +17,7 @@ import { SkeinError } from '../domain/errors.ts';
 import { nodeId, parseDigest, splitFunctionKey } from '../domain/ids.ts';
 import type { Digest } from '../domain/ids.ts';
 import { openMemoryQueue } from '../queues/memory/memory-queue.ts';
+import type { Queue } from '../queues/queue.ts';
 import { createSecrets } from '../secrets/secrets.ts';
 import { createVault } from '../secrets/vault.ts';
 import { systemClock } from '../std/clock.ts';
@@ -29,8 +30,8 @@ import { createImages } from './images.ts';
 import { listen } from './listen.ts';
 import { createNamespacesService } from './namespaces.ts';
 import { createOverridesService } from './overrides.ts';
-import type { FederationStatus, FunctionHost, GatewayNeeds, LogLine, NodeFunction } from './needs.ts';
-import type { PeerRequest } from './peer-host.ts';
+import type { FederationStatus, FunctionHost, GatewayNeeds, LogLine, NodeFunction, PeerHost } from './needs.ts';
+import type { PeerRequest } from './peer-request.ts';
 
 /** A control API on real sockets, with a real catalogue and bundle store, for tests. */
 export type TestNode = {
@@ -42,7 +43,9 @@ export type TestNode = {
   readonly running: NodeFunction[];
   /** What functions wrote here, by name; tests change it. */
   readonly written: Map<string, LogLine[]>;
-  readonly peers: FunctionHost[];
+  readonly peers: PeerHost[];
+  /** Where its asynchronous calls wait; nobody makes them. */
+  readonly queue: Queue;
   setDraining(draining: boolean): void;
   stop(): Promise<void>;
 };
@@ -60,7 +63,7 @@ export const startTestNode = async (name = 'node-1', change: Partial<GatewayNeed
   const images = createImages(catalogue, bundles);
   const running: NodeFunction[] = [];
   const written = new Map<string, LogLine[]>();
-  const peers: FunctionHost[] = [];
+  const peers: PeerHost[] = [];
   const here = hostOf(name, running, written);
   let draining = false;
   const secrets = createSecrets({ catalogue, vault: createVault('ab'.repeat(32)), clock: systemClock });
@@ -83,6 +86,7 @@ export const startTestNode = async (name = 'node-1', change: Partial<GatewayNeed
     secrets,
     here,
     peers: () => peers,
+    inForce: async () => {},
     clock: systemClock,
   });
   const gateway = createGateway({
@@ -114,6 +118,7 @@ export const startTestNode = async (name = 'node-1', change: Partial<GatewayNeed
     running,
     written,
     peers,
+    queue,
     setDraining: (value) => {
       draining = value;
     },
@@ -150,7 +155,7 @@ const hostOf = (
 ): FunctionHost => ({
   name,
   list: async () => running,
-  scale: async (ref, replicas) => {
+  scale: async (ref, { replicas }) => {
     const index = running.findIndex((one) => one.placed && one.name === ref.name && one.namespace === ref.namespace);
     const one = running[index];
     if (one === undefined) throw new SkeinError('not-found', `${ref.name} does not live here`);

@@ -45,12 +45,15 @@ const document = openapi('1.0.0') as {
   readonly components: { readonly schemas: Record<string, Schema> };
 };
 
-/** Of the control API: calls of functions are the data plane's. */
-export const operations: readonly Operation[] = Object.entries(document.paths)
-  .filter(([path]) => !path.startsWith('/function/'))
-  .flatMap(([path, item]) =>
-    Object.entries(item).map(([method, rest]) => ({ ...rest, path, method: method.toUpperCase() })),
-  );
+const all: readonly Operation[] = Object.entries(document.paths).flatMap(([path, item]) =>
+  Object.entries(item).map(([method, rest]) => ({ ...rest, path, method: method.toUpperCase() })),
+);
+
+/** Calls of functions: the data plane's. */
+export const invocations = all.filter(({ path }) => path.startsWith('/function/'));
+
+/** Of the control API. */
+export const operations = all.filter((operation) => !invocations.includes(operation));
 
 const checks = new Map<Schema, z.ZodType>();
 

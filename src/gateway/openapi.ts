@@ -63,6 +63,7 @@ const patterns: Readonly<Record<string, string>> = { name: '^[-a-zA-Z_0-9.]+$' }
 const about: Readonly<Record<string, string>> = {
   digest: '`sha256:` and 64 hexadecimal digits.',
   id: 'A DNS label.',
+  path: 'What the function gets as its path; it may hold slashes.',
 };
 
 const pathParameters = (path: string): readonly JsonObject[] =>
@@ -76,7 +77,8 @@ const pathParameters = (path: string): readonly JsonObject[] =>
 
 const queryParameters = ({ query }: RouteSpec, schemas: Record<string, Json>): readonly JsonObject[] =>
   Object.entries(query?.shape ?? {}).map(([name, schema]) => {
-    const { description, ...rest } = schemaOf(schema as z.ZodType, schemas) as Record<string, Json>;
+    const rest = schemaOf(schema as z.ZodType, schemas);
+    const { description } = schema as z.ZodType;
     const required = !(schema as z.ZodType).safeParse(undefined).success;
     return { name, in: 'query', required, ...(description !== undefined && { description }), schema: rest };
   });
@@ -152,18 +154,18 @@ const refused = (description: string): JsonObject => ({ description, headers: re
 
 const anything: JsonObject = { '*/*': { schema: { type: 'string', format: 'binary' } } };
 
-const functionParameters: readonly JsonObject[] = pathParameters('/function/{name}');
-
 /** Calls of functions are the data plane's: they are said here, for they are no routes of the control API. */
 const invocations = (): Record<string, Record<string, Json>> => {
-  const call = (method: string): JsonObject => ({
-    operationId: `invokeWith${method}`,
+  const call = (path: string, id: string, method: string): JsonObject => ({
+    operationId: `${id}With${method}`,
     summary: 'Call a function and wait for its answer',
-    description: 'What follows the name, and the query, go to the function as its path and query.',
-    parameters: functionParameters,
-    ...(['Get', 'Head', 'Options'].includes(method) ? {} : { requestBody: { content: anything } }),
+    description:
+      'What follows the name, and the query, go to the function as its path and query. Other verbs are passed on as well.',
+    parameters: pathParameters(path),
+    ...(['Get', 'Head', 'Options', 'Trace'].includes(method) ? {} : { requestBody: { content: anything } }),
     responses: {
       default: { description: "The function's own answer.", headers: callId, content: anything },
+      400: refused('`X-Timeout` is no duration.'),
       404: refused('No such function.'),
       429: refused('A limit of the function was reached.'),
       502: refused('The function broke.'),
@@ -172,8 +174,11 @@ const invocations = (): Record<string, Record<string, Json>> => {
     },
     security: [],
   });
-  const methods = ['Get', 'Head', 'Post', 'Put', 'Patch', 'Delete', 'Options'];
+  const methods = ['Get', 'Head', 'Post', 'Put', 'Patch', 'Delete', 'Options', 'Trace'];
+  const item = (path: string, id: string): Record<string, Json> =>
+    Object.fromEntries(methods.map((method) => [method.toLowerCase(), call(path, id, method)]));
   return {
-    '/function/{name}': Object.fromEntries(methods.map((method) => [method.toLowerCase(), call(method)])),
+    '/function/{name}': item('/function/{name}', 'invoke'),
+    '/function/{name}/{path}': item('/function/{name}/{path}', 'invokePath'),
   };
 };

@@ -77,6 +77,15 @@ describe('overrides of a function', () => {
     expect(answers.map(({ status }) => status)).toEqual([404, 404, 404, 404, 404, 404]);
   });
 
+  it('are not found with the name of the function that was probably meant', async () => {
+    const answers = await Promise.all([
+      asAdmin(node, 'GET', '/system/overrides/figlt'),
+      asAdmin(node, 'PUT', '/system/overrides/figlt/one', atNode2),
+      asAdmin(node, 'DELETE', '/system/overrides/figlt/one'),
+    ]);
+    for (const { body } of answers) expect(body).toBe('service figlt not found: did you mean figlet?\n');
+  });
+
   it('are as many as a function may have, and no more', async () => {
     for (let index = 0; index < 256; index++) {
       await node.catalogue.put(`override/openfaas-fn/figlet/n-${index}`, atNode2);

@@ -4,7 +4,9 @@ import { asOverride } from '../catalogue/values.ts';
 import { SkeinError } from '../domain/errors.ts';
 import { functionName } from '../domain/function.ts';
 import type { FunctionRef } from '../domain/function.ts';
+import { knownFunction } from './find-function.ts';
 import { checkLabels } from './labels.ts';
+import { checkQuantities } from './quantities.ts';
 import { checkVariables } from './variables.ts';
 import type { CatalogueAccess, Override, OverridesService } from './needs.ts';
 
@@ -14,7 +16,7 @@ const maxPerFunction = 256;
 /** How functions differ from node to node, as records of the catalogue. */
 export const createOverridesService = (catalogue: CatalogueAccess): OverridesService => {
   const list = (ref: FunctionRef): readonly Override[] => {
-    if (!isFunction(catalogue, ref)) throw noFunction(ref);
+    knownFunction(catalogue, ref);
     const prefix = prefixOf(ref);
     return catalogue
       .list(prefix)
@@ -31,13 +33,14 @@ export const createOverridesService = (catalogue: CatalogueAccess): OverridesSer
       parseConstraints(value.selector);
       checkLabels(value.labels ?? {});
       checkVariables(value.envVars ?? {});
+      checkQuantities('limits', value.limits);
       const there = list(ref);
       if (there.length >= maxPerFunction && there.every((override) => override.id !== id)) throw tooMany(ref);
       await catalogue.put(keyOf(ref, id), value);
     },
 
     remove: async (ref, id) => {
-      if (!isFunction(catalogue, ref)) throw noFunction(ref);
+      knownFunction(catalogue, ref);
       const outcome = functionName.safeParse(id).success ? await catalogue.remove(keyOf(ref, id)) : { kind: 'absent' };
       if (outcome.kind === 'absent') throw noOverride(ref, id);
     },
@@ -52,15 +55,9 @@ export const removeOverrides = async (catalogue: CatalogueAccess, ref: FunctionR
 const keyOf = (ref: FunctionRef, id: string): string => keys.override(ref.namespace, ref.name, id);
 const prefixOf = (ref: FunctionRef): string => keyOf(ref, '');
 
-const isFunction = (catalogue: CatalogueAccess, { namespace, name }: FunctionRef): boolean =>
-  functionName.safeParse(name).success && catalogue.get(keys.function(namespace, name)) !== undefined;
-
 const fail = (error: Error): never => {
   throw error;
 };
-
-const noFunction = ({ name }: FunctionRef): SkeinError =>
-  new SkeinError('not-found', `service ${name.slice(0, 100)} not found`);
 
 const noOverride = ({ name }: FunctionRef, id: string): SkeinError =>
   new SkeinError('not-found', `service ${name} has no override ${id.slice(0, 100)}`);

@@ -28,9 +28,10 @@ describe('a peer as a host of functions', () => {
 
   it('tells a function that is not there from a peer that is not', async () => {
     const ref = { name: 'a', namespace: 'b' };
-    await expect(answering('no\n', 404).scale(ref, 1, signal)).rejects.toMatchObject({ code: 'not-found' });
-    await expect(answering('no\n', 503).scale(ref, 1, signal)).rejects.toMatchObject({ code: 'unavailable' });
+    const wish = { replicas: 1, held: false };
+    await expect(answering('no\n', 404).scale(ref, wish, signal)).rejects.toMatchObject({ code: 'not-found' });
+    await expect(answering('no\n', 503).scale(ref, wish, signal)).rejects.toMatchObject({ code: 'unavailable' });
     await expect(answering('no\n', 500).list(signal)).rejects.toMatchObject({ code: 'unavailable' });
-    await answering('', 202).scale(ref, 1, signal);
+    await answering('', 202).scale(ref, wish, signal);
   });
 });

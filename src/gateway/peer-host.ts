@@ -1,26 +1,21 @@
 import { z } from 'zod';
 import { SkeinError } from '../domain/errors.ts';
-import type { ErrorCode } from '../domain/errors.ts';
 import type { FunctionRef } from '../domain/function.ts';
 import { nodeFunction } from './needs.ts';
-import type { FunctionHost, LogLine, LogQuery } from './needs.ts';
-
-/**
- * A peer, asked over its peer listener. `request` carries a request for a path to it, over a channel that proves both
- * identities.
- */
-export type PeerRequest = (path: string, init: RequestInit) => Promise<Response>;
-
-/** Longest answer, bytes: a peer cannot fill this node's memory. */
-const maxAnswerBytes = 4 * 1024 * 1024;
+import type { LogLine, LogQuery, PeerHost, ScaleWish } from './needs.ts';
+import { boundedText, jsonOf, posted, refusal, type PeerRequest } from './peer-request.ts';
+import { createPeerQueue } from './peer-queue.ts';
 
 /** Longest line of a log, characters, with all that is around its text. */
 const maxLine = 1024 * 1024;
 
 const answer = z.array(nodeFunction).max(100_000);
 
-export const createPeerHost = (name: string, request: PeerRequest): FunctionHost => ({
+/** A peer as what runs functions, and where calls wait. */
+export const createPeerHost = (name: string, request: PeerRequest): PeerHost => ({
   name,
+
+  queue: createPeerQueue(name, request),
 
   list: async (signal) => {
     const response = await request('/internal/functions', { signal });
@@ -31,15 +26,8 @@ export const createPeerHost = (name: string, request: PeerRequest): FunctionHost
     return parsed.data;
   },
 
-  scale: async (ref: FunctionRef, replicas: number, signal: AbortSignal) => {
-    const response = await request('/internal/scale', {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ ...ref, replicas }),
-      signal,
-    });
-    const text = await boundedText(response);
-    if (!response.ok) throw refusal(name, response.status, text);
+  scale: async (ref: FunctionRef, wish: ScaleWish, signal: AbortSignal) => {
+    await posted(name, request, '/internal/scale', { ...ref, ...wish }, signal);
   },
 
   logs: async function* (query, signal) {
@@ -76,27 +64,3 @@ const textLines = async function* (response: Response): AsyncGenerator<string, v
     yield* lines;
   }
 };
-
-const boundedText = async (response: Response): Promise<string> => {
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const chunk of response.body ?? []) {
-    bytes += chunk.length;
-    if (bytes > maxAnswerBytes) throw new SkeinError('unavailable', `an answer longer than ${maxAnswerBytes} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('utf8');
-};
-
-const jsonOf = (text: string): unknown => {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-};
-
-const codes: Readonly<Record<number, ErrorCode>> = { 400: 'invalid', 404: 'not-found', 504: 'timeout' };
-
-const refusal = (name: string, status: number, text: string): SkeinError =>
-  new SkeinError(codes[status] ?? 'unavailable', `${name} answered ${status}: ${text.trim().slice(0, 200)}`);

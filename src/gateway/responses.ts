@@ -17,4 +17,11 @@ export const problem = (error: unknown): Response =>
 export const json = (value: unknown, headers: Readonly<Record<string, string>> = {}): Response =>
   Response.json(value, { headers: { 'x-content-type-options': 'nosniff', ...headers } });
 
-export const empty = (status: number): Response => new Response(null, { status });
+export const empty = (status: number, headers: Readonly<Record<string, string>> = {}): Response =>
+  new Response(null, { status, headers });
+
+/** Names the nodes that did not answer, so that a sum is never taken for more than it is, nor a wish for fulfilled. */
+export const missingNodes = (unreachable: Iterable<string>): Record<string, string> => {
+  const names = [...new Set(unreachable)].map((name) => name.replaceAll(/[^-\w.]/g, '_'));
+  return names.length === 0 ? {} : { 'x-skein-unreachable': names.join(', ') };
+};

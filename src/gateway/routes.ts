@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { functionDeployment, functionStatus } from '../domain/function.ts';
+import { maxCallId } from '../queues/queue.ts';
 import {
   federationStatus,
   functionNamespace,
@@ -9,6 +10,7 @@ import {
   overrideBody,
   secretBody,
 } from './needs.ts';
+import { cancelled, deadLetter, functionQueue } from './queue-host.ts';
 
 /**
  * Every route of a node's control API, as data: the gateway is built from it, and so is what documents it. A route that
@@ -75,23 +77,14 @@ const secretResponses = (status: number, what: string) => ({
 
 const accepted = { 202: { description: 'Accepted and kept; nodes follow.' } };
 
-const counts = z.object({
-  waiting: z.number(),
-  running: z.number(),
-  dead: z.number(),
-  oldestAgeMs: z.number(),
+const deadLetterAt = deadLetter.extend({
+  node: z.string().optional().describe('Where it is; absent where all nodes share a queue.'),
 });
-const functionQueue = z.object({ function: z.string(), calls: counts, callbacks: counts });
-const deadLetter = z.object({
-  id: z.string(),
-  lane: z.string(),
-  callId: z.string(),
-  why: z.string(),
-  attempts: z.number(),
-  addedAtMs: z.number(),
-  buriedAtMs: z.number(),
-  bytes: z.number(),
+const pageQuery = z.object({
+  limit: z.string().optional().describe('At most so many, 1 to 1000; default 100.'),
+  after: z.string().optional().describe('The `id` of the last one of the page before.'),
 });
+const letterId = z.object({ id: z.string().min(1).max(256) });
 
 const laterResponses = {
   202: { description: 'The call is on the disk; `X-Call-Id` names it.' },
@@ -182,14 +175,14 @@ export const routes = {
     }),
     responses: {
       200: { description: 'The function.', body: functionStatus },
-      404: { description: 'No such function; no body.' },
+      404: { description: 'No such function; names the one that was probably meant.', body: 'text' },
     },
   },
   scaleFunction: {
     method: 'POST',
     path: '/system/scale-function/{name}',
     audiences: ['public'],
-    summary: 'Set the number of replicas at this node',
+    summary: 'Set the number of replicas at all nodes together',
     query: namespaceQuery,
     request: z.object({ serviceName: z.string().optional(), replicas, namespace: z.string().optional() }),
     responses: accepted,
@@ -415,23 +408,23 @@ export const routes = {
     method: 'GET',
     path: '/system/queue',
     audiences: ['public'],
-    summary: 'Calls that wait, run or were given up, by function, in the queue of this node',
+    summary: 'Calls that wait, run or were given up, by function, at all nodes together',
     responses: { 200: { description: 'The counts.', body: z.array(functionQueue) } },
   },
   deadLetters: {
     method: 'GET',
     path: '/system/queue/dead',
     audiences: ['public'],
-    summary: 'Calls and callbacks that were given up, oldest first',
-    query: z.object({ limit: z.string().optional(), after: z.string().optional() }),
-    responses: { 200: { description: 'The calls.', body: z.array(deadLetter) } },
+    summary: 'Calls and callbacks that were given up, node by node, oldest first',
+    query: pageQuery,
+    responses: { 200: { description: 'The calls; `id` is NODE/ID.', body: z.array(deadLetterAt) } },
   },
   replayDeadLetter: {
     method: 'POST',
     path: '/system/queue/dead',
     audiences: ['public'],
     summary: 'Try a call that was given up again',
-    request: z.object({ id: z.string().min(1).max(256) }),
+    request: letterId,
     responses: accepted,
   },
   dropDeadLetter: {
@@ -439,7 +432,7 @@ export const routes = {
     path: '/system/queue/dead',
     audiences: ['public'],
     summary: 'Forget a call that was given up',
-    request: z.object({ id: z.string().min(1).max(256) }),
+    request: letterId,
     responses: accepted,
   },
   nodeFunctions: {
@@ -457,12 +450,51 @@ export const routes = {
     query: logQuery,
     responses: logResponses,
   },
+  nodeQueue: {
+    method: 'GET',
+    path: '/internal/queue',
+    audiences: ['peer'],
+    summary: 'What waits at this node alone',
+    responses: { 200: { description: 'The counts.', body: z.array(functionQueue) } },
+  },
+  nodeDeadLetters: {
+    method: 'GET',
+    path: '/internal/queue/dead',
+    audiences: ['peer'],
+    summary: 'What was given up at this node alone, oldest first',
+    query: pageQuery,
+    responses: { 200: { description: 'The calls.', body: z.array(deadLetter) } },
+  },
+  cancelHere: {
+    method: 'POST',
+    path: '/internal/queue/cancel',
+    audiences: ['peer'],
+    summary: 'Cancel the calls that wait at this node under a call id',
+    request: z.object({ callId: z.string().min(1).max(maxCallId) }),
+    responses: { 200: { description: 'How many there were.', body: cancelled } },
+  },
+  replayHere: {
+    method: 'POST',
+    path: '/internal/queue/replay',
+    audiences: ['peer'],
+    summary: 'Try a call that this node gave up again',
+    request: letterId,
+    responses: accepted,
+  },
+  dropHere: {
+    method: 'POST',
+    path: '/internal/queue/drop',
+    audiences: ['peer'],
+    summary: 'Forget a call that this node gave up',
+    request: letterId,
+    responses: accepted,
+  },
   scaleHere: {
     method: 'POST',
     path: '/internal/scale',
     audiences: ['peer'],
     summary: 'Set the number of replicas at this node',
-    request: z.object({ name: z.string(), namespace: z.string(), replicas }),
+    request: z.object({ name: z.string(), namespace: z.string(), replicas, held: z.boolean() }),
     responses: accepted,
   },
 } as const satisfies Record<string, RouteSpec>;

@@ -53,5 +53,5 @@ const valueOf = ({ value, rawValue }: SecretBody): Buffer => {
     return Buffer.from(rawValue, 'base64');
   }
   if (value) return Buffer.from(value);
-  throw new SkeinError('invalid', 'a secret needs a value that is not empty: value (text) or rawValue (base64)');
+  throw new SkeinError('invalid', 'value: a secret needs a value that is not empty: value (text) or rawValue (base64)');
 };

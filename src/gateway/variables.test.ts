@@ -16,6 +16,15 @@ describe('environment variables', () => {
     for (const value of bad) expect(() => checkVariables({ [name]: value })).toThrow(`environment variable ${name}: `);
   });
 
+  it.each([
+    [{ '': 'x' }, 'envVars: the name of a variable is empty'],
+    [{ 'A=B': 'x' }, 'envVars: the name "A=B" holds ='],
+    [{ 'A\0': 'x' }, 'envVars: the name "A\\u0000" holds'],
+    [{ A: 'x\0y' }, 'envVars: the value of "A" holds NUL'],
+  ])('are refused where no process can be given them: %j', (envVars, sentence) => {
+    expect(() => checkVariables(envVars)).toThrow(sentence);
+  });
+
   it("are a program's own otherwise", () => {
     expect(() => checkVariables({ mode: 'dark', TIMEOUT: 'soon', toString: 'x', write_debug: 'yes' })).not.toThrow();
   });

@@ -35,8 +35,15 @@ const rules: Readonly<Record<string, Rule>> = {
   log_buffer_size: lineBytes,
 };
 
-/** Refuses, with `invalid` and the variable's name, what a watchdog could only ignore. Empty values count as not given. */
+/**
+ * Refuses, with `invalid` and the variable's name, what no process can be given and what a watchdog could only ignore. Empty values
+ * count as not given.
+ */
 export const checkVariables = (envVars: Readonly<Record<string, string>>): void => {
+  for (const [name, value] of Object.entries(envVars)) {
+    const problem = unusable(name, value);
+    if (problem !== undefined) throw new SkeinError('invalid', `envVars: ${problem}`);
+  }
   for (const [name, { holds, must }] of Object.entries(rules)) {
     const value = Object.hasOwn(envVars, name) ? envVars[name] : undefined;
     if (value !== undefined && value !== '' && !holds(value)) {
@@ -44,4 +51,11 @@ export const checkVariables = (envVars: Readonly<Record<string, string>>): void 
       throw new SkeinError('invalid', `environment variable ${name}: ${must}; it is ${shown}`);
     }
   }
+};
+
+const unusable = (name: string, value: string): string | undefined => {
+  if (name === '') return 'the name of a variable is empty';
+  const shown = JSON.stringify(name.slice(0, 64));
+  if (/[=\0]/.test(name)) return `the name ${shown} holds = or NUL, which no name of a variable may`;
+  return value.includes('\0') ? `the value of ${shown} holds NUL, which no variable may` : undefined;
 };

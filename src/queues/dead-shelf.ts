@@ -7,7 +7,7 @@ import type { Dead, ItemStorage, NewStored } from './item-storage.ts';
 
 type Needs = { readonly clock: Pick<Clock, 'now' | 'monotonic'>; readonly log: Log };
 
-/** The dead letters of a stored queue, in the order in which they were buried. */
+/** The dead letters of a stored queue: listed as they were added, dropped as they were buried. */
 export class DeadShelf implements DeadLetters {
   readonly #dead = new Map<number, Dead>();
   readonly #limits: QueueLimits;
@@ -38,10 +38,11 @@ export class DeadShelf implements DeadLetters {
   }
 
   async list(limit: number, after?: string): Promise<readonly DeadLetter[]> {
-    const letters = [...this.#dead.values()];
-    const from = after === undefined ? 0 : letters.findIndex(({ id }) => String(id) === after) + 1;
-    return letters
-      .slice(from, from + Math.min(1_000, Math.max(1, limit)))
+    const behind = Number(after ?? 0) || 0;
+    return [...this.#dead.values()]
+      .filter(({ id }) => id > behind)
+      .sort((a, b) => a.id - b.id)
+      .slice(0, Math.min(1_000, Math.max(1, limit)))
       .map((dead) => ({ ...dead, id: String(dead.id) }));
   }
 

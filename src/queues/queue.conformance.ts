@@ -149,6 +149,7 @@ export const queueConformance = (harness: QueueHarness, gaps: QueueGaps = {}): v
     expect(again.attempt).toBe(1);
     await again.done();
     expect((await queue.dead.list(10)).map(({ callId }) => callId)).toEqual(['three']);
+    expect((await queue.dead.list(10, two)).map(({ callId }) => callId)).toEqual(['three']);
     for (const gone of [one as string, two as string, '999999', 'nonsense', '']) {
       await expect(queue.dead.replay(gone)).rejects.toMatchObject({ code: 'not-found' });
       await expect(queue.dead.drop(gone)).rejects.toMatchObject({ code: 'not-found' });

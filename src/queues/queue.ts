@@ -4,6 +4,8 @@
  * (one item is longer than the queue allows), `unavailable` (full, or the disk or the server does not answer), `invalid`.
  */
 export interface Queue {
+  /** All nodes of the federation use this one; else each has its own. */
+  readonly shared: boolean;
   /** As they hold: what was configured, or less where the server allows less. */
   readonly limits: QueueLimits;
   /** Resolves when the item is on the disk: from then on it is done, buried or cancelled, whatever crashes. */
@@ -75,7 +77,7 @@ export type LaneStats = {
 
 /** What was given up, kept for the operator. When they outgrow their limits the oldest are dropped. */
 export interface DeadLetters {
-  /** Oldest first, at most `limit` (1 to 1000), those behind `after` only. */
+  /** Oldest first, at most `limit` (1 to 1000), those behind `after` only, which may be gone meanwhile. */
   list(limit: number, after?: string): Promise<readonly DeadLetter[]>;
   /** Lets it wait again with no attempts made. `not-found`, `unavailable`. */
   replay(id: string): Promise<void>;

@@ -21,6 +21,7 @@ export type StoredQueueNeeds = { readonly clock: Pick<Clock, 'now' | 'monotonic'
 
 /** A queue that one process owns: an index in memory decides, a storage keeps. Leases end with the process. */
 export class StoredQueue implements Queue {
+  readonly shared = false;
   readonly dead: DeadShelf;
   readonly #needs: StoredQueueNeeds;
   readonly limits: QueueLimits;

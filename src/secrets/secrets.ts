@@ -114,7 +114,7 @@ const isName = (name: string): boolean => secretName.safeParse(name).success;
 
 const checkName = (name: string): void => {
   const problem = secretName.safeParse(name).error?.issues[0]?.message;
-  if (problem !== undefined) throw new SkeinError('invalid', problem);
+  if (problem !== undefined) throw new SkeinError('invalid', `name: ${problem}`);
 };
 
 const shown = (name: string): string => JSON.stringify(name.slice(0, 100));

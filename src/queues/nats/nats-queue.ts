@@ -91,6 +91,7 @@ const connectTo = ({ servers, user, password, token, credentials, tls }: NatsQue
 };
 
 class NatsQueue implements Queue {
+  readonly shared = true;
   readonly dead: NatsDeadLetters;
   readonly #connection: NatsConnection;
   readonly #needs: NatsQueueNeeds;
