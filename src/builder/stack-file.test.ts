@@ -111,6 +111,15 @@ it('never lets a variable become more than one value', async () => {
   expect(one?.deployment.namespace).toBeUndefined();
 });
 
+it('names each variable that is not set and has no default, and its line', async () => {
+  await fails(
+    '# ${TAG}\nfunctions:\n  one:\n    image: one:${TAG}\n    environment: {A: "${PLACE}", B: "${C:-}"}\n',
+    /stack\.yml:4: TAG is not set: export it.*\$\{TAG:-default\}\n.*stack\.yml:5: PLACE is not set/,
+  );
+  const [one] = await functionsOf('functions: {one: {image: "one${SUFFIX}"}}\n', { SUFFIX: '' });
+  expect(one?.deployment.image).toBe('one');
+});
+
 it('names a misspelt key and what was probably meant', async () => {
   await fails(
     'functions:\n  a:\n    lables: {}\n    image: a\n',

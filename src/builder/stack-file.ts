@@ -73,7 +73,7 @@ const environmentFile = z.strictObject({ environment: strings });
  * Reads an OpenFaaS `stack.yml`, filling in `${NAME}` and `${NAME:-default}` from `environment`. Folders and
  * environment files are relative to the stack file; what those files say is over `environment`, and a later one over an
  * earlier. A function without an image gets `NAME:latest`. `invalid` when the
- * file or a file it names cannot be read or makes no sense; every fault is named, with what was probably meant.
+ * file or a file it names cannot be read or makes no sense, or a variable without a default is not set; every fault is named, with what was probably meant.
  */
 export const readStackFile = async (file: string, environment: Environment): Promise<Stack> => {
   const parsed = await readYaml(file, stack, environment);
@@ -144,15 +144,26 @@ const readYaml = async <Schema extends z.ZodType>(
   } catch (cause) {
     throw new SkeinError('invalid', `${file} is not YAML: ${messageOf(cause)}`, { cause });
   }
-  return check(schema, fillIn(raw, environment), file);
+  const unset = new Set<string>();
+  const filled = fillIn(raw, environment, (name) => unset.add(name));
+  if (unset.size > 0) throw new SkeinError('invalid', [...unset].map((name) => notSet(file, text, name)).join('\n'));
+  return check(schema, filled, file);
+};
+
+const notSet = (file: string, text: string, name: string): string => {
+  const line = text.split('\n').findIndex((line) => line.replace(/^\s*#.*/, '').includes(`\${${name}}`)) + 1;
+  return `${file}:${line}: ${name} is not set: export it, or write a default as \${${name}:-default}`;
 };
 
 /** After parsing, so that what a variable holds stays one value whatever is in it. */
-const fillIn = (value: unknown, environment: Environment): unknown => {
-  if (typeof value === 'string') return substitute(value, environment);
-  if (Array.isArray(value)) return value.map((item) => fillIn(item, environment));
+const fillIn = (value: unknown, environment: Environment, unset: (name: string) => void): unknown => {
+  if (typeof value === 'string') return substitute(value, environment, unset);
+  if (Array.isArray(value)) return value.map((item) => fillIn(item, environment, unset));
   if (typeof value !== 'object' || value === null) return '';
-  const entries = Object.entries(value).map(([key, item]) => [substitute(key, environment), fillIn(item, environment)]);
+  const entries = Object.entries(value).map(([key, item]) => [
+    substitute(key, environment, unset),
+    fillIn(item, environment, unset),
+  ]);
   return Object.fromEntries(entries);
 };
 

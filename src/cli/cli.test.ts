@@ -55,6 +55,7 @@ const atNode = (node: string, state: string) => ({
   replicas: 1,
   availableReplicas: 1,
   invocationCount: 7,
+  servedCount: 9,
   usage: { cpu: 12.4, totalMemoryBytes: 40 * 1024 ** 2 },
 });
 
@@ -125,9 +126,9 @@ describe('functions', () => {
     expect(out).toContain(`url       ${gateway}/function/figlet\n`);
     expect(out).toContain('labels    a=b\n');
     expect(out).toContain(
-      'NODE    STATE        READY  CALLS  CPU  MEMORY\nnode-1  ready          1/1      7  12m  40 MiB\n',
+      'NODE    STATE        READY  SERVED  ENTERED  CPU  MEMORY\nnode-1  ready          1/1       9        7  12m  40 MiB\n',
     );
-    expect(out).toMatch(/node-2 {2}unreachable +- +- +- +-\n/);
+    expect(out).toMatch(/node-2 {2}unreachable +- +- +- +- +-\n/);
     expect(JSON.parse((await skein(['describe', 'figlet', '--json'])).out)).toMatchObject(figlet);
     expect(await skein(['describe', 'absent'])).toMatchObject({
       code: 1,

@@ -63,9 +63,7 @@ export const createClient = (globals: Globals): Client => {
       z.array(functionStatus).parse(await (await done(call(`/system/functions${query({ namespace })}`))).json()),
     describe: async (name, namespace) => {
       const path = `/system/function/${encodeURIComponent(name)}${query({ namespace, usage: '1', nodes: '1' })}`;
-      const response = await call(path);
-      if (response.status === 404) throw unknown(name);
-      return functionStatus.parse(await (await done(response)).json());
+      return functionStatus.parse(await (await done(call(path), unknown(name))).json());
     },
     deploy: async (deployment) => {
       const updated = await sendJson('PUT', '/system/functions', deployment);
@@ -78,14 +76,11 @@ export const createClient = (globals: Globals): Client => {
     },
     remove: async (name, namespace) => {
       const body = { functionName: name, ...(namespace === undefined ? {} : { namespace }) };
-      const response = await sendJson('DELETE', `/system/functions${query({ namespace })}`, body);
-      if (response.status === 404) throw unknown(name);
-      await done(response);
+      await done(sendJson('DELETE', `/system/functions${query({ namespace })}`, body), unknown(name));
     },
     overrides: async (name, namespace) => {
-      const response = await call(overridePath(name, undefined, namespace));
-      if (response.status === 404) throw unknown(name);
-      return z.array(override).parse(await (await done(response)).json());
+      const response = await done(call(overridePath(name, undefined, namespace)));
+      return z.array(override).parse(await response.json());
     },
     setOverride: async (name, { id, ...value }, namespace) => {
       await done(sendJson('PUT', overridePath(name, id, namespace), value));
@@ -135,16 +130,17 @@ const codes: Readonly<Record<number, ErrorCode>> = {
 };
 
 /** The answer, when it is a good one; else the gateway's own sentence. */
-const done = async (answer: Response | Promise<Response>): Promise<Response> => {
+const done = async (answer: Response | Promise<Response>, ifAbsent?: string): Promise<Response> => {
   const response = await answer;
   if (response.ok) return response;
   const text = (await response.text()).trim().slice(0, 2000);
-  const message = text === '' ? `the gateway answered ${response.status}` : text;
+  // OpenFaaS' own gateways say nothing beside the status where a function is not there.
+  const unsaid = response.status === 404 ? ifAbsent : undefined;
+  const message = text === '' ? (unsaid ?? `the gateway answered ${response.status}`) : text;
   throw new SkeinError(codes[response.status] ?? 'unavailable', message);
 };
 
-const unknown = (name: string): SkeinError =>
-  new SkeinError('not-found', `there is no function ${name}: \`skein list\` shows what is deployed`);
+const unknown = (name: string): string => `there is no function ${name}: \`skein list\` shows what is deployed`;
 
 const overridePath = (name: string, id: string | undefined, namespace: string | undefined): string => {
   const path = [name, ...(id === undefined ? [] : [id])].map(encodeURIComponent).join('/');

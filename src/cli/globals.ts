@@ -1,4 +1,5 @@
 import { Option, type Command } from 'commander';
+import { UsageError } from './usage-error.ts';
 
 /** Options that mean the same in every command that has them; they may stand before or after the command's name. */
 export type Globals = {
@@ -42,6 +43,12 @@ export const givenGlobal = (command: Command, name: GlobalName): string | boolea
     if (value !== undefined) return value;
   }
   return undefined;
+};
+
+/** `UsageError` where `skein --json COMMAND` would print what is no JSON. */
+export const refuseJsonOf = (command: Command): void => {
+  if (givenGlobal(command, 'json') !== true || command.options.some(({ long }) => long === '--json')) return;
+  throw new UsageError(`\`skein ${command.name()}\` prints no JSON: leave out --json`);
 };
 
 /** What was given, else what the environment says, else the default. */

@@ -22,8 +22,11 @@ export const haproxyDataPlane = ({
   credentials,
   clock,
   log,
-}: HaproxyFacts): HaproxyDataPlane =>
-  new HaproxyDataPlane({
+}: HaproxyFacts): HaproxyDataPlane => {
+  if (config.log.access === 'on') {
+    log.warn({ setting: 'log.access' }, 'HAProxy writes no access.log: use dataPlane.kind embedded, or its own log');
+  }
+  return new HaproxyDataPlane({
     folder,
     binary: config.dataPlane.haproxyProgram,
     credentials,
@@ -44,3 +47,4 @@ export const haproxyDataPlane = ({
       threads: config.dataPlane.haproxyThreads,
     },
   });
+};

@@ -49,3 +49,7 @@ test('every help text is as it was agreed', async () => {
 test('`skein help X` is `skein X --help`', async () => {
   expect(await runSkein(['help', 'list'])).toEqual(await runSkein(['list', '--help']));
 });
+
+test.each([[[]], [['list']], [['secret', 'list']]])('-h is --help: %j', async (words) => {
+  expect(await runSkein([...words, '-h'])).toEqual(await runSkein([...words, '--help']));
+});

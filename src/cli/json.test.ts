@@ -90,6 +90,20 @@ const lines = (): readonly string[] => [
   'config reference',
 ];
 
+test.each(['up', 'node', 'completion bash'])('%s refuses --json wherever it stands', async (text) => {
+  const words = text.split(' ');
+  expect(await runSkein(['--json', ...words])).toMatchObject({
+    code: 2,
+    out: '',
+    err: expect.stringContaining('--json'),
+  });
+  expect(await runSkein([...words, '--json'])).toMatchObject({
+    code: 2,
+    out: '',
+    err: expect.stringContaining('--json'),
+  });
+});
+
 test('every command that prints data has --json and prints one document with it (logs: one a line)', async () => {
   const leaves = leavesOf(await commandTree(commands)).filter(({ path }) => !without.has(path));
   const untried = leaves.filter(({ path }) => !lines().some((line) => `${line} `.startsWith(`${path} `)));

@@ -9,6 +9,8 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(0);
   throw error;
 });
+/** Nobody is left to be told. */
+process.stderr.on('error', () => {});
 
 try {
   await createProgram(commands).parseAsync(plainArguments(process.argv.slice(2)), { from: 'user' });

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { startTestNode, type TestNode } from '../gateway/node.fixture.ts';
+import { createPeerHost } from '../gateway/peer-host.ts';
 import { request } from 'node:http';
 import { runSkein, type Ran, type RunOptions } from './testing/run-skein.ts';
 
@@ -126,23 +127,76 @@ test('logs prints lines for people and for programs', async () => {
     timestamp,
     text: 'two',
   });
-  expect(await skein(['logs', 'absent'])).toEqual({ code: 0, out: '', err: '' });
   expect(await skein(['logs', 'figlet', '--since', 'yesterday'])).toMatchObject({ code: 2 });
 });
 
-test('scale sets the replicas of a function', async () => {
+const deployFiglet = async (): Promise<void> => {
   const deployment = { service: 'figlet', image: 'figlet:1' };
   const value = { deployment, digest: `sha256:${'0'.repeat(64)}`, createdAt: '2026-01-01T00:00:00.000Z' };
   await node.catalogue.put('function/openfaas-fn/figlet', value);
+};
+
+test('logs of a function that wrote nothing say so, and where to look', async () => {
+  await deployFiglet();
+  node.written.delete('figlet');
+  expect(await skein(['logs', 'figlet'])).toEqual({
+    code: 0,
+    out: '',
+    err: 'figlet wrote nothing in that time; --since 1h looks further back\n',
+  });
+  expect(await skein(['logs', 'figlet', '--json'])).toEqual({ code: 0, out: '', err: '' });
+});
+
+test.each([
+  ['describe', 'figlt'],
+  ['remove', 'figlt'],
+  ['scale', 'figlt', '1'],
+  ['logs', 'figlt'],
+  ['logs', 'figlt', '--follow'],
+  ['override', 'list', 'figlt'],
+  ['override', 'set', 'figlt', 'a', '--label', 'b=c'],
+  ['override', 'remove', 'figlt', 'a'],
+])('%j names the function that was probably meant', async (...args) => {
+  await deployFiglet();
+  expect(await skein(args)).toEqual({
+    code: 1,
+    out: '',
+    err: 'skein: service figlt not found: did you mean figlet?\n',
+  });
+});
+
+test('scale sets the replicas of a function', async () => {
+  await deployFiglet();
   const counts = { placed: true, replicas: 1, availableReplicas: 1, invocationCount: 0 };
   node.running.push({ name: 'figlet', namespace: 'openfaas-fn', ...counts });
   expect((await skein(['scale', 'figlet', '4'])).out).toBe('scaled figlet to 4\n');
   expect(node.running[0]?.replicas).toBe(4);
   expect((await skein(['scale', 'figlet', '0', '--json'])).out).toBe('{"name":"figlet","replicas":0}\n');
   expect(node.running[0]?.replicas).toBe(0);
-  expect(await skein(['scale', 'figlt', '1'])).toMatchObject({
-    code: 1,
-    err: expect.stringContaining('did you mean figlet?'),
-  });
   expect(await skein(['scale', 'figlet', '-1'])).toMatchObject({ code: 2 });
+});
+
+describe('queue', () => {
+  test('shows what was given up and at which node, and sees to it', async () => {
+    for (const callId of ['first', 'second']) {
+      await node.queue.add({ lane: 'echo.openfaas-fn', callId, meta: '{}', body: Buffer.from('x') });
+      await (await node.queue.take('echo.openfaas-fn'))?.bury('it never answered');
+    }
+    expect((await skein(['queue', 'dead'])).out).toMatch(
+      /^ID +NODE +FOR .*\nnode-1\/1 +node-1 +echo\.openfaas-fn +first +1 +it never answered\n/,
+    );
+    expect(JSON.parse((await skein(['queue', 'dead', '--json'])).out)).toMatchObject([
+      { id: 'node-1/1', node: 'node-1' },
+      { id: 'node-1/2' },
+    ]);
+    expect((await skein(['queue', 'replay', 'node-1/1'])).out).toBe('replayed node-1/1\n');
+    expect((await skein(['queue', 'drop', 'node-1/2'])).out).toBe('dropped node-1/2\n');
+    expect((await skein(['queue', 'dead', '--quiet'])).out).toBe('');
+    expect((await skein(['queue', 'replay', 'node-7/1'])).code).toBe(1);
+    node.peers.push(createPeerHost('node-3', () => Promise.reject(new Error('gone'))));
+    const listed = await skein(['queue', 'list']);
+    expect(listed.out).toMatch(/^FUNCTION .*\necho\.openfaas-fn +1 /);
+    expect(listed.err).toContain('node-3');
+    node.peers.length = 0;
+  });
 });

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import type { CommandEntry } from './command-entry.ts';
-import { addGlobals } from './globals.ts';
+import { addGlobals, refuseJsonOf } from './globals.ts';
 
 const examples = `
 Examples:
@@ -19,7 +19,7 @@ export const createProgram = (entries: readonly CommandEntry[]): Command => {
   const program = new Command('skein')
     .description('A Function-as-a-Service federation: deploy once, run at every node, serve where there is room.')
     .version(version(), '--version', 'print the version')
-    .helpOption('--help', 'show help')
+    .helpOption('-h, --help', 'show help')
     .helpCommand(false)
     .enablePositionalOptions()
     .exitOverride()
@@ -37,6 +37,7 @@ export const createProgram = (entries: readonly CommandEntry[]): Command => {
     const entry = entries.find(({ name }) => name === command.name());
     if (entry !== undefined) (await entry.load()).define(command, entries);
   });
+  program.hook('preAction', (_, command) => refuseJsonOf(command));
   return program;
 };
 

@@ -283,7 +283,15 @@ const assemble = async (
   const answers = apiInstruments();
   const api = createGateway({
     onAnswer: (answer) => answers.answered(answer),
-    functions: createFunctionsService({ catalogue, images, secrets, here, peers, clock }),
+    functions: createFunctionsService({
+      catalogue,
+      images,
+      secrets,
+      here,
+      peers,
+      inForce: () => agent.inForce(),
+      clock,
+    }),
     overrides: createOverridesService(catalogue),
     namespaces: createNamespacesService(catalogue),
     secrets,
@@ -341,7 +349,7 @@ const assemble = async (
   stack.push(clock.every(usageEveryMs, () => void sample()));
   await sample();
 
-  log.info({ node: node.name, gateway: gatewayUrl, strategy: sharing.name, slots: capacity.slots }, 'node ready');
+  log.info({ gateway: gatewayUrl, strategy: sharing.name, slots: capacity.slots }, 'node ready');
   return {
     name: node.name,
     gatewayUrl,
@@ -353,7 +361,7 @@ const assemble = async (
       // While calls are being finished the others still know this node, and take what it passes on.
       await dataPlane.stop(ms);
       await unwind({ kind: 'stopped', drainMs: ms });
-      log.info({ node: node.name }, 'node stopped');
+      log.info({}, 'node stopped');
     },
   };
 };

@@ -294,7 +294,8 @@ export const configSchema = z.strictObject({
       fallback: 'json',
     }),
     access: setting(z.enum(['off', 'on']), {
-      about: 'Whether each call to a function is written down, as JSON lines in `access.log` of the node.',
+      about:
+        'Whether each call to a function is written down, as JSON lines in `access.log` of the node. With `dataPlane.kind: haproxy` none are, and the node warns.',
       fallback: 'off',
     }),
   }),

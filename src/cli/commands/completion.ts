@@ -4,6 +4,7 @@ import { bashCompletion } from '../completion/bash.ts';
 import { commandTree, shells, type CommandNode } from '../completion/command-tree.ts';
 import { fishCompletion } from '../completion/fish.ts';
 import { zshCompletion } from '../completion/zsh.ts';
+import { UsageError } from '../usage-error.ts';
 
 const details = `
 Commands, options and their values are completed, and the names of functions, secrets and
@@ -18,9 +19,9 @@ Examples:
 export const define = (command: Command, all: readonly CommandEntry[]): void => {
   command
     .description('Prints a script that lets a shell complete what is typed after `skein`.')
-    .addArgument(new Argument('<shell>', `the shell: ${shells.join(', ')}`).argParser(shellNamed))
+    .addArgument(new Argument('[shell]', `the shell: ${shells.join(', ')}`).argParser(shellNamed))
     .addHelpText('after', details)
-    .action((shell: Shell) => print(shell, all));
+    .action((shell: Shell | undefined) => print(shell, all));
 };
 
 type Shell = (typeof shells)[number];
@@ -31,7 +32,8 @@ const scripts: Readonly<Record<Shell, (root: CommandNode) => string>> = {
   fish: fishCompletion,
 };
 
-const print = async (shell: Shell, all: readonly CommandEntry[]): Promise<void> => {
+const print = async (shell: Shell | undefined, all: readonly CommandEntry[]): Promise<void> => {
+  if (shell === undefined) throw new UsageError(`name the shell: ${shells.join(', ')}`);
   process.stdout.write(scripts[shell](await commandTree(all)));
 };
 

@@ -10,7 +10,8 @@ import { addStackOptions, type StackFlags } from '../stack-options.ts';
 const details = `
 STATE says how what was deployed last does at each node: ready (its replicas are ready, or its first
 call starts one), starting, behind (the node has not heard of it yet), elsewhere (it does not live
-there) or unreachable. CALLS are those that entered at the node. CPU is in thousandths of a core.
+there) or unreachable. SERVED are the calls that its replicas ran, ENTERED those that came in from
+its users; a call that was passed on is in both, at two nodes. CPU is in thousandths of a core.
 
 Examples:
   skein describe figlet
@@ -72,16 +73,17 @@ const page = (status: FunctionStatus & { readonly url: string }): string => {
 
 const tableOf = (nodes: readonly FunctionAtNode[]): string =>
   textTable(
-    ['NODE', 'STATE', 'READY', 'CALLS', 'CPU', 'MEMORY'],
-    nodes.map(({ node, state, replicas, availableReplicas, invocationCount, usage }) => [
+    ['NODE', 'STATE', 'READY', 'SERVED', 'ENTERED', 'CPU', 'MEMORY'],
+    nodes.map(({ node, state, replicas, availableReplicas, servedCount, invocationCount, usage }) => [
       node,
       state,
       state === 'unreachable' ? '-' : `${availableReplicas}/${Math.max(replicas, availableReplicas)}`,
+      state === 'unreachable' ? '-' : String(servedCount),
       state === 'unreachable' ? '-' : String(invocationCount),
       usage === undefined ? '-' : cpu(usage),
       usage === undefined ? '-' : memory(usage),
     ]),
-    ['left', 'left', 'right', 'right', 'right', 'right'],
+    ['left', 'left', 'right', 'right', 'right', 'right', 'right'],
   );
 
 type Usage = NonNullable<FunctionStatus['usage']>;

@@ -44,7 +44,10 @@ const line = z.object({ instance: z.string(), timestamp: z.string(), text: z.str
 
 const logs = async (name: string, flags: LogsFlags, command: Command): Promise<void> => {
   const globals = globalsOf(command);
+  const client = createClient(globals);
   const { follow = false, tail, since, instance, namespace } = flags;
+  // The log of a name that nothing has is empty, as in OpenFaaS; to follow it would be to wait for ever.
+  if (follow) await client.describe(name, namespace);
   const asked = query({
     name,
     namespace,
@@ -53,14 +56,21 @@ const logs = async (name: string, flags: LogsFlags, command: Command): Promise<v
     since: new Date(Date.now() - since).toISOString(),
     follow: follow ? 'true' : undefined,
   });
-  const response = await createClient(globals).request('GET', `/system/logs${asked}`, undefined, 0);
+  const response = await client.request('GET', `/system/logs${asked}`, undefined, 0);
   if (response.body === null) return;
   const input = Readable.fromWeb(response.body);
-  readLines(input, (text) => console.log(globals.json ? text : forPeople(text)));
+  let lines = 0;
+  readLines(input, (text) => {
+    lines += 1;
+    console.log(globals.json ? text : forPeople(text));
+  });
   await new Promise<void>((resolve, reject) => {
     input.once('error', reject);
     input.once('end', resolve);
   });
+  if (lines > 0) return;
+  await client.describe(name, namespace);
+  if (!globals.json) console.error(`${name} wrote nothing in that time; --since 1h looks further back`);
 };
 
 const forPeople = (text: string): string => {

@@ -1,22 +1,23 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { textTable } from '../../std/text-table.ts';
-import { createClient } from '../client.ts';
+import { createClient, query, type Client } from '../client.ts';
 import { addGlobals, globalsOf } from '../globals.ts';
 
 const details = `
 Asynchronous calls (/async-function/NAME) wait in the queue of the node that took them; those that
-failed for good are kept as dead letters until they are replayed or dropped.
+failed for good are kept there as dead letters until they are replayed or dropped. All nodes are
+asked; with NATS they share one queue, and the numbers have no node before them.
 
 Examples:
   skein queue list
   skein queue dead
-  skein queue replay 42
-  skein queue drop 42`;
+  skein queue replay node-2/42
+  skein queue drop node-2/42`;
 
 export const define = (command: Command): void => {
   command
-    .description('Shows what waits in the queue of a node, and sees to what was given up.')
+    .description('Shows what waits in the queues of all nodes, and sees to what was given up.')
     .helpCommand(false)
     .addHelpText('after', details);
   const sub = (name: string, summary: string): Command =>
@@ -33,12 +34,21 @@ export const define = (command: Command): void => {
 const counts = z.object({ waiting: z.number(), running: z.number(), dead: z.number(), oldestAgeMs: z.number() });
 const stats = z.array(z.object({ function: z.string(), calls: counts, callbacks: counts }));
 const letters = z.array(
-  z.object({ id: z.string(), lane: z.string(), callId: z.string(), why: z.string(), attempts: z.number() }),
+  z.object({
+    id: z.string(),
+    node: z.string().optional(),
+    lane: z.string(),
+    callId: z.string(),
+    why: z.string(),
+    attempts: z.number(),
+  }),
 );
 
 const list = async (_flags: object, command: Command): Promise<void> => {
   const globals = globalsOf(command);
-  const functions = stats.parse(await (await createClient(globals).request('GET', '/system/queue')).json());
+  const answer = await createClient(globals).request('GET', '/system/queue');
+  tellMissing(missingIn(answer));
+  const functions = stats.parse(await answer.json());
   if (globals.json) console.log(JSON.stringify(functions));
   else if (functions.length === 0) console.log('The queue is empty.');
   else console.log(tableOf(functions));
@@ -58,17 +68,44 @@ const tableOf = (functions: z.infer<typeof stats>): string =>
 
 const dead = async (_flags: object, command: Command): Promise<void> => {
   const globals = globalsOf(command);
-  const given = letters.parse(await (await createClient(globals).request('GET', '/system/queue/dead')).json());
+  const given = await readLetters(createClient(globals));
   if (globals.json) console.log(JSON.stringify(given));
   else if (globals.quiet) for (const { id } of given) console.log(id);
   else if (given.length === 0) console.log('Nothing was given up.');
   else
     console.log(
       textTable(
-        ['ID', 'FOR', 'CALL ID', 'ATTEMPTS', 'WHY'],
-        given.map(({ id, lane, callId, attempts, why }) => [id, lane, callId, String(attempts), why]),
+        ['ID', 'NODE', 'FOR', 'CALL ID', 'ATTEMPTS', 'WHY'],
+        given.map(({ id, node, lane, callId, attempts, why }) => {
+          return [id, node ?? 'all', lane, callId, String(attempts), why];
+        }),
       ),
     );
+};
+
+/** Letters of one request. */
+const pageLength = 1_000;
+
+/** All that there are, page by page. */
+const readLetters = async (client: Client): Promise<z.infer<typeof letters>> => {
+  const read: z.infer<typeof letters> = [];
+  const missing = new Set<string>();
+  for (;;) {
+    const after = read.at(-1)?.id;
+    const answer = await client.request('GET', `/system/queue/dead${query({ limit: String(pageLength), after })}`);
+    for (const name of missingIn(answer)) missing.add(name);
+    const page = letters.parse(await answer.json());
+    read.push(...page);
+    if (page.length < pageLength) break;
+  }
+  tellMissing([...missing]);
+  return read;
+};
+
+const missingIn = ({ headers }: Response): readonly string[] => headers.get('x-skein-unreachable')?.split(', ') ?? [];
+
+const tellMissing = (names: readonly string[]): void => {
+  if (names.length > 0) console.error(`skein: this is without ${names.join(', ')}: no answer`);
 };
 
 const replay = (id: string, _flags: object, command: Command): Promise<void> => settle('POST', id, 'replayed', command);

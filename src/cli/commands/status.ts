@@ -6,6 +6,7 @@ import { addGlobals, globalsOf } from '../globals.ts';
 
 const details = `
 Shows the federation as one node sees it: who is there, how busy, and how long ago it was heard.
+FUNCTIONS are those that can be called there: a replica is ready, or the first call starts one.
 
 Examples:
   skein status

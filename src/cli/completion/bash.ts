@@ -1,5 +1,5 @@
 import type { CommandNode } from './command-tree.ts';
-import { specTable } from './spec-table.ts';
+import { namedCases, specTable } from './spec-table.ts';
 
 /** A script for bash 3.2 and later. */
 export const bashCompletion = (
@@ -29,11 +29,12 @@ _skein_reply() {
 # Names are asked of the node that the line names; when none answers there are none.
 _skein_names() { _skein_reply -W "$("\${COMP_WORDS[0]}" "$@" --quiet \${asked[@]+"\${asked[@]}"} 2>/dev/null)"; }
 
+# Those that are in a namespace, in that of the line.
+_skein_names_within() { _skein_names "$@" \${within[@]+"\${within[@]}"}; }
+
 _skein_offer() {
   case $1 in
-    function) _skein_names list ;;
-    secret) _skein_names secret list ;;
-    namespace) _skein_names namespace list ;;
+${namedCases}
     file) compopt -o filenames 2>/dev/null; _skein_reply -f ;;
     dir) compopt -o filenames 2>/dev/null; _skein_reply -d ;;
     words:*) local words=\${1#words:}; _skein_reply -W "\${words//,/ }" ;;
@@ -42,7 +43,7 @@ _skein_offer() {
 
 _skein() {
   local cur=\${COMP_WORDS[COMP_CWORD]} path= wants= option= word i kind given=0
-  local subs opts values args repeats asked=()
+  local subs opts values args repeats asked=() within=()
   COMPREPLY=()
   _skein_spec ''
   for ((i = 1; i < COMP_CWORD; i++)); do
@@ -52,6 +53,7 @@ _skein() {
     if [[ -n $wants ]]; then
       case $option=$wants in
         --gateway=* | --data=dir | --password-file=*) asked+=("$option" "$word") ;;
+        --namespace=*) within=("$option" "$word") ;;
       esac
       wants=
     elif [[ $word == -* ]]; then

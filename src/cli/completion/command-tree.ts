@@ -4,7 +4,21 @@ import { createProgram } from '../program.ts';
 import { suggestionsOf } from '../option-values.ts';
 
 /** What may stand for an option's value or an argument: names that a node is asked for, paths, fixed words, or anything. */
-export type Values = 'function' | 'secret' | 'namespace' | 'file' | 'dir' | 'any' | readonly string[];
+export type Values = Named | 'file' | 'dir' | 'any' | readonly string[];
+
+/** What has names that a node knows, with the command that prints them one a line. */
+export const namedBy = {
+  function: 'list',
+  secret: 'secret list',
+  namespace: 'namespace list',
+  node: 'status',
+  dead: 'queue dead',
+} as const;
+
+export type Named = keyof typeof namedBy;
+
+/** Those whose names are kept apart by `--namespace`. */
+export const inNamespaces: readonly Named[] = ['function', 'secret'];
 
 export type OptionNode = {
   /** As it is typed: `-f`, `--follow`. */
@@ -52,7 +66,7 @@ const nodeOf = (command: Command, path: string): CommandNode => ({
   commands: command.commands.map((sub) => nodeOf(sub, path === '' ? sub.name() : `${path} ${sub.name()}`)),
 });
 
-const help: OptionNode = { names: ['--help'], about: 'show help', values: undefined, hidden: false };
+const help: OptionNode = { names: ['-h', '--help'], about: 'show help', values: undefined, hidden: false };
 
 const optionOf = (option: Option): OptionNode => ({
   names: [option.short, option.long].filter((name) => name !== undefined && name !== null),
@@ -62,17 +76,26 @@ const optionOf = (option: Option): OptionNode => ({
 });
 
 const placeholderOf = (option: Option): string =>
-  option.long === '--namespace' ? 'namespace' : (/[<[]([^>\]]+)/.exec(option.flags)?.[1] ?? '');
+  namedOptions[option.long ?? ''] ?? /[<[]([^>\]]+)/.exec(option.flags)?.[1] ?? '';
+
+const namedOptions: Readonly<Record<string, Named>> = {
+  '--namespace': 'namespace',
+  '--secret': 'secret',
+  '--instance': 'node',
+};
 
 /** An argument is described as what it is the name of. */
-const valuesOfArgument = (argument: Argument): Values =>
-  valuesOf(/^(?:the|their) (function|secret|namespace)s?$/.exec(argument.description)?.[1] ?? argument.name());
+const valuesOfArgument = (argument: Argument): Values => {
+  if (argument.description === 'as `dead` shows it') return 'dead';
+  return valuesOf(/^(?:the|their) (function|secret|namespace)s?$/.exec(argument.description)?.[1] ?? argument.name());
+};
 
 const valuesOf = (placeholder: string): Values => {
   switch (placeholder) {
     case 'function':
     case 'secret':
     case 'namespace':
+    case 'node':
     case 'file':
     case 'dir':
       return placeholder;

@@ -19,8 +19,10 @@ const program = `#!/bin/sh
 printf '%s\\n' "$*" >> "$(dirname "$0")/.asked"
 case "$1" in
   list) printf 'figlet\\nfib\\necho\\n' ;;
-  secret) echo api-key ;;
+  secret) case "$*" in *"--namespace team"*) echo team-key ;; *) echo api-key ;; esac ;;
   namespace) echo team ;;
+  status) echo node-1 ;;
+  queue) echo 42 ;;
 esac
 `;
 
@@ -99,6 +101,34 @@ describe.runIf(has('bash'))('bash', () => {
     [['secret', 'remove', ''], ['api-key']],
     [['secret', 'create', ''], ['api-key']],
     [['logs', 'figlet', '--namespace', ''], ['team']],
+    [['logs', 'figlet', '--instance', ''], ['node-1']],
+    [['deploy', 'hello', '--secret', ''], ['api-key']],
+    [['deploy', 'hello', '--secret', '=', 'a'], ['api-key']],
+    [['deploy', 'hello', '--secret', 'api-key', '--namespace', 'team', '--secret', ''], ['team-key']],
+    [['secret', 'remove', '--namespace', 'team', ''], ['team-key']],
+    [
+      ['namespace', ''],
+      ['list', 'create', 'describe', 'update', 'remove'],
+    ],
+    [['namespace', 'remove', ''], ['team']],
+    [['queue', 'replay', ''], ['42']],
+    [
+      ['list', '-'],
+      [
+        '-f',
+        '--yaml',
+        '--filter',
+        '--regex',
+        '--namespace',
+        '--gateway',
+        '--data',
+        '--password-file',
+        '--json',
+        '--quiet',
+        '-h',
+        '--help',
+      ],
+    ],
     [['deploy', 'a'], ['a file.yml']],
     [['deploy', '--yaml', 'a'], ['a file.yml']],
     [['down', '--data', ''], ['functions']],

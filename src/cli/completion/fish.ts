@@ -1,4 +1,4 @@
-import type { CommandNode, OptionNode, Values } from './command-tree.ts';
+import { inNamespaces, namedBy, type CommandNode, type OptionNode, type Values } from './command-tree.ts';
 import { flatten } from './spec-table.ts';
 
 /** A script for fish 3 and later. */
@@ -60,6 +60,16 @@ function __skein_names
     $words[1] $argv --quiet $asked 2>/dev/null
 end
 
+# Those that are in a namespace, in that of the line.
+function __skein_names_within
+    set -l words (commandline -opc)
+    set -l within
+    for i in (seq 2 (math (count $words) - 1))
+        test $words[$i] = --namespace; and set within $words[$i] $words[(math $i + 1)]
+    end
+    __skein_names $argv $within
+end
+
 complete -c skein -f
 ${flatten(root).flatMap(linesOf).join('\n')}
 `;
@@ -88,19 +98,10 @@ const flagsOf = ({ names, about, values }: OptionNode): string => {
 
 const offer = (values: Values): string => {
   if (typeof values !== 'string') return `-f -a ${quoted(values.join(' '))}`;
-  switch (values) {
-    case 'function':
-      return "-f -a '(__skein_names list)'";
-    case 'secret':
-    case 'namespace':
-      return `-f -a '(__skein_names ${values} list)'`;
-    case 'file':
-      return '-F';
-    case 'dir':
-      return "-f -a '(__fish_complete_directories)'";
-    case 'any':
-      return '';
-  }
+  if (values === 'any') return '';
+  if (values === 'file') return '-F';
+  if (values === 'dir') return "-f -a '(__fish_complete_directories)'";
+  return `-f -a '(${inNamespaces.includes(values) ? '__skein_names_within' : '__skein_names'} ${namedBy[values]})'`;
 };
 
 const valuedOptions = (root: CommandNode): readonly string[] => [

@@ -1,4 +1,4 @@
-import type { CommandNode, Values } from './command-tree.ts';
+import { inNamespaces, namedBy, type CommandNode, type Named, type Values } from './command-tree.ts';
 
 /** How the scripts of bash and zsh write what a value may be: one word without blanks. */
 const kindOf = (values: Values): string => (typeof values === 'string' ? values : `words:${values.join(',')}`);
@@ -24,5 +24,13 @@ export const specTable = (root: CommandNode): string =>
       return [`    '${path}')`, ...lines, '      ;;'].join('\n');
     })
     .join('\n');
+
+/** Cases of a `case` of shell that offer the names of what a node knows. */
+export const namedCases = (Object.keys(namedBy) as Named[])
+  .map(
+    (kind) =>
+      `    ${kind}) ${inNamespaces.includes(kind) ? '_skein_names_within' : '_skein_names'} ${namedBy[kind]} ;;`,
+  )
+  .join('\n');
 
 export const flatten = (node: CommandNode): readonly CommandNode[] => [node, ...node.commands.flatMap(flatten)];

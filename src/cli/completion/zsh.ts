@@ -1,4 +1,4 @@
-import { flatten, specTable } from './spec-table.ts';
+import { flatten, namedCases, specTable } from './spec-table.ts';
 import type { CommandNode } from './command-tree.ts';
 
 /** A script for zsh, which shows what commands and options are for. */
@@ -25,11 +25,12 @@ _skein_names() {
   compadd -a found
 }
 
+# Those that are in a namespace, in that of the line.
+_skein_names_within() { _skein_names "$@" $within }
+
 _skein_offer() {
   case $1 in
-    function) _skein_names list ;;
-    secret) _skein_names secret list ;;
-    namespace) _skein_names namespace list ;;
+${namedCases}
     file) _files ;;
     dir) _files -/ ;;
     words:*) compadd -- \${(s:,:)\${1#words:}} ;;
@@ -39,7 +40,7 @@ _skein_offer() {
 _skein() {
   local here='' wants='' option='' word pair kind
   local subs opts values args repeats
-  local -a asked about
+  local -a asked within about
   local -i i given=0
   _skein_spec ''
   for ((i = 2; i < CURRENT; i++)); do
@@ -47,6 +48,7 @@ _skein() {
     if [[ -n $wants ]]; then
       case $option=$wants in
         --gateway=*|--data=dir|--password-file=*) asked+=($option $word) ;;
+        --namespace=*) within=($option $word) ;;
       esac
       wants=''
     elif [[ $word == -*=* ]]; then
