@@ -27,6 +27,7 @@ const provider = new ProcessProvider({
   log: silentLog,
   folder: join(folder, 'state'),
   runFolder: join(folder, 'run'),
+  secrets: (_, names) => new Map(names.map((name) => [name, Buffer.from(`what ${name} is`)])),
   gatewayUrl: 'http://127.0.0.1:8080',
   poolSize: 2,
   maxReplicas: { perFunction: 1, total: 1 },

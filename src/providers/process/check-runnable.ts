@@ -30,7 +30,7 @@ export const checkRunnable = async (
   gatewayUrl: string,
 ): Promise<void> => {
   maxInFlightOf(spec);
-  const env = functionEnvironment(spec, manifest, slot, gatewayUrl);
+  const env = functionEnvironment(spec, manifest, slot, gatewayUrl, slot.secrets);
   checkEnvironment(env);
   if (manifest.mode === 'http') {
     await findCommand(httpCommand(manifest, env)[0], folder, env['PATH'] ?? '');

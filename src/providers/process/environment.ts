@@ -19,10 +19,11 @@ export const functionEnvironment = (
   manifest: Manifest,
   slot: Slot,
   gatewayUrl: string,
+  secretsPath: string,
 ): Environment => ({
   ...bareEnvironment(slot),
   OPENFAAS_URL: gatewayUrl,
-  ...(spec.deployment.secrets?.length ? { SECRETS_PATH: slot.secrets } : {}),
+  ...(spec.deployment.secrets?.length ? { SECRETS_PATH: secretsPath } : {}),
   ...manifest.env,
   ...(manifest.mode === 'classic' && manifest.fprocess !== undefined ? { fprocess: manifest.fprocess } : {}),
   ...spec.deployment.envVars,

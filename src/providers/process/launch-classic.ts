@@ -4,9 +4,10 @@ import type { FunctionSpec } from '../provider.ts';
 import { bareEnvironment, functionEnvironment } from './environment.ts';
 import type { LaunchNeeds, Launched } from './replica.ts';
 import { placeBundle } from './place-bundle.ts';
-import { placeSecrets } from './place-secrets.ts';
-import { untilReady } from './ready.ts';
+import { deliverSecrets } from './place-secrets.ts';
+import { inside, untilReady } from './ready.ts';
 import { logFile } from './replica-logs.ts';
+import type { Room } from './room.ts';
 import { RunningProcess } from './running-process.ts';
 import { findCommand, startProgram } from './start-program.ts';
 import type { ToWatchdog } from './watchdog/messages.ts';
@@ -24,10 +25,12 @@ export const launchClassic = async (
   manifest: ClassicManifest,
 ): Promise<Launched> => {
   const slot = await needs.folders.makeSlot();
+  let room: Room | undefined;
   try {
     await placeBundle(bundleFolder, slot.bundle, 'copy');
-    await placeSecrets(needs, spec, slot);
-    const env = functionEnvironment(spec, manifest, slot, needs.gatewayUrl);
+    const secrets = await deliverSecrets(needs, spec, slot);
+    ({ room } = secrets);
+    const env = functionEnvironment(spec, manifest, slot, needs.gatewayUrl, secrets.path);
     const [name] = splitProcess(readSettings(env).process);
     const told: ToWatchdog = {
       socket: slot.socket,
@@ -46,6 +49,7 @@ export const launchClassic = async (
       env: bareEnvironment(slot),
       logFile: logFile(needs.folders.logs(spec.ref), slot.id),
       input: JSON.stringify(told),
+      room,
     });
     const address: Address = { kind: 'unix', path: slot.socket };
     const running = RunningProcess.ofChild(child);
@@ -54,9 +58,10 @@ export const launchClassic = async (
       address,
       process: running,
       readyPath: healthPath,
-      ready: () => untilReady(needs, address, healthPath, running),
+      ready: inside(room, running, () => untilReady(needs, address, healthPath, running)),
     };
   } catch (error) {
+    room?.close();
     await needs.folders.clear(slot.id);
     throw error;
   }

@@ -7,9 +7,10 @@ import type { Slot } from './folders.ts';
 import { markTimes } from './log-times.ts';
 import type { LaunchNeeds, Launched } from './replica.ts';
 import { placeBundle } from './place-bundle.ts';
-import { placeSecrets } from './place-secrets.ts';
-import { untilReady } from './ready.ts';
+import { deliverSecrets } from './place-secrets.ts';
+import { inside, untilReady } from './ready.ts';
 import { logFile } from './replica-logs.ts';
+import type { Room } from './room.ts';
 import { RunningProcess } from './running-process.ts';
 import { findCommand, startProgram } from './start-program.ts';
 import { splitProcess } from './watchdog/settings.ts';
@@ -25,11 +26,16 @@ export const launchHttp = async (
   manifest: HttpManifest,
 ): Promise<Launched> => {
   const slot = await needs.folders.makeSlot();
+  let room: Room | undefined;
   try {
     await placeBundle(bundleFolder, slot.bundle, 'copy');
-    await placeSecrets(needs, spec, slot);
+    const secrets = await deliverSecrets(needs, spec, slot);
+    ({ room } = secrets);
     const address = await chooseAddress(manifest, slot);
-    const env = { ...functionEnvironment(spec, manifest, slot, needs.gatewayUrl), ...listenEnvironment(address) };
+    const env = {
+      ...functionEnvironment(spec, manifest, slot, needs.gatewayUrl, secrets.path),
+      ...listenEnvironment(address),
+    };
     const [name, ...args] = httpCommand(manifest, env);
     const path = logFile(needs.folders.logs(spec.ref), slot.id);
     const child = await startProgram({
@@ -38,6 +44,7 @@ export const launchHttp = async (
       folder: slot.bundle,
       env,
       logFile: path,
+      room,
     });
     const process = RunningProcess.ofChild(child);
     await markTimes(path, 0, needs.clock.now());
@@ -47,9 +54,10 @@ export const launchHttp = async (
       address,
       process,
       ...(readyPath === undefined ? {} : { readyPath }),
-      ready: () => untilReady(needs, address, readyPath, process),
+      ready: inside(room, process, () => untilReady(needs, address, readyPath, process)),
     };
   } catch (error) {
+    room?.close();
     await needs.folders.clear(slot.id);
     throw error;
   }

@@ -4,7 +4,7 @@ import type { FunctionSpec } from '../provider.ts';
 import { functionEnvironment } from './environment.ts';
 import type { LaunchNeeds, Launched } from './replica.ts';
 import { placeBundle } from './place-bundle.ts';
-import { placeSecrets } from './place-secrets.ts';
+import { placeSecrets, secretsOf } from './place-secrets.ts';
 import { adoptLog, logFile } from './replica-logs.ts';
 import { specialise } from './worker-pool.ts';
 
@@ -26,7 +26,7 @@ export const launchNode = async (
     ready: async () => {
       await Promise.all([
         placeBundle(bundleFolder, slot.bundle, 'link'),
-        placeSecrets(needs, spec, slot),
+        placeSecrets(secretsOf(needs, spec), worker.secretsFolder),
         adoptLog(slot.log, logFile(needs.folders.logs(spec.ref), slot.id)),
       ]);
       await specialise(
@@ -35,7 +35,7 @@ export const launchNode = async (
         {
           entry: join(slot.bundle, manifest.entry),
           handler: manifest.handler,
-          env: functionEnvironment(spec, manifest, slot, needs.gatewayUrl),
+          env: functionEnvironment(spec, manifest, slot, needs.gatewayUrl, worker.secretsPath),
         },
         needs.readyTimeoutMs,
       );

@@ -16,6 +16,7 @@ import { Ledger } from './ledger.ts';
 import { readLogs } from './read-logs.ts';
 import { logFile } from './replica-logs.ts';
 import { prepareRuntime, type Runtime } from './runtime.ts';
+import { prepareSecretMounts, type NoMounts, type SecretMounts } from './secret-mounts.ts';
 import { survivors } from './survivors.ts';
 import { WorkerPool } from './worker-pool.ts';
 
@@ -31,6 +32,8 @@ export type ProcessProviderNeeds = {
   readonly gatewayUrl: string;
   /** Values of the secrets that a deployment names; without it, deployments with secrets do not start. */
   readonly secrets?: SecretReader;
+  /** How replicas get them at the path where OpenFaaS has them; by default this is found out, and the folder made. */
+  readonly secretMounts?: () => Promise<SecretMounts | NoMounts>;
   /** Workers kept warm; 0 forks one for each replica. */
   readonly poolSize: number;
   /** Wanted replicas, at most. */
@@ -96,6 +99,7 @@ export class ProcessProvider implements FunctionProvider {
   #started = false;
   #stopped = false;
   #prepared: Promise<Runtime> | undefined;
+  #mounted: Promise<SecretMounts | undefined> | undefined;
   #timers: readonly (() => void)[] = [];
 
   /** `invalid` when a folder is relative or `runFolder` is too long. */
@@ -105,7 +109,13 @@ export class ProcessProvider implements FunctionProvider {
     }
     this.#needs = needs;
     this.#folders = new Folders(needs.folder, needs.runFolder);
-    this.#pool = new WorkerPool({ ...needs, folders: this.#folders, runtime: this.#runtime, size: needs.poolSize });
+    this.#pool = new WorkerPool({
+      ...needs,
+      folders: this.#folders,
+      runtime: this.#runtime,
+      mounts: this.#mounts,
+      size: needs.poolSize,
+    });
   }
 
   /**
@@ -114,6 +124,7 @@ export class ProcessProvider implements FunctionProvider {
    */
   async start(): Promise<void> {
     await this.#folders.make();
+    void this.#mounts();
     this.#ledger = await Ledger.open(this.#needs.folder);
     const { clock, log } = this.#needs;
     for (const replica of await survivors(this.#ledger, clock)) {
@@ -291,6 +302,20 @@ export class ProcessProvider implements FunctionProvider {
   /** Made once, when the first process needs it. */
   readonly #runtime = (): Promise<Runtime> => (this.#prepared ??= prepareRuntime(this.#folders.runtime));
 
+  /** Found out once. */
+  readonly #mounts = (): Promise<SecretMounts | undefined> => (this.#mounted ??= this.#findMounts());
+
+  async #findMounts(): Promise<SecretMounts | undefined> {
+    const { clock, log, secretMounts } = this.#needs;
+    const found = await (secretMounts ?? (() => prepareSecretMounts(clock)))();
+    if (!('why' in found)) return found;
+    log.info(
+      { why: found.why },
+      'functions find their secrets in the folder of SECRETS_PATH, not in /var/openfaas/secrets',
+    );
+    return undefined;
+  }
+
   get #drainDelayMs(): number {
     return this.#needs.drainDelayMs ?? 500;
   }
@@ -353,6 +378,7 @@ export class ProcessProvider implements FunctionProvider {
         ledger: this.#ledger,
         pool: this.#pool,
         runtime: this.#runtime,
+        mounts: this.#mounts,
         readyTimeoutMs: readyTimeoutMs ?? 10_000,
         drainDelayMs: this.#drainDelayMs,
         withdrawn: this.#needs.withdrawn ?? (() => Promise.resolve()),

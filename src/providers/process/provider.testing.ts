@@ -14,6 +14,7 @@ import { systemClock } from '../../std/clock.ts';
 import { silentLog } from '../../telemetry/log.ts';
 import type { FunctionSpec } from '../provider.ts';
 import { ProcessProvider, type ProcessProviderNeeds } from './process-provider.ts';
+import { prepareSecretMounts, type NoMounts, type SecretMounts } from './secret-mounts.ts';
 
 /** A bundle's files by path. */
 export type Files = Readonly<Record<string, string>>;
@@ -29,6 +30,11 @@ export type Bench = {
   close(): Promise<void>;
 };
 
+let prepared: Promise<SecretMounts | NoMounts> | undefined;
+
+/** As a node has it, found out once. */
+const secretMounts = (): Promise<SecretMounts | NoMounts> => (prepared ??= prepareSecretMounts(systemClock));
+
 export const makeProvider = async (needs: Partial<ProcessProviderNeeds> = {}): Promise<Bench> => {
   const folder = await mkdtemp(join(tmpdir(), 'skein-p-'));
   const bundles = new FolderBundles(join(folder, 'bundles'));
@@ -40,6 +46,7 @@ export const makeProvider = async (needs: Partial<ProcessProviderNeeds> = {}): P
       folder: join(folder, 'state'),
       runFolder: join(folder, 'run'),
       gatewayUrl: 'http://127.0.0.1:8080',
+      secretMounts,
       poolSize: 0,
       maxReplicas: { perFunction: 8, total: 8 },
       timeoutMs: () => 10_000,

@@ -2,6 +2,7 @@ import { request } from 'node:http';
 import { SkeinError } from '../../domain/errors.ts';
 import type { Address } from '../../routing/plan.ts';
 import type { LaunchNeeds } from './replica.ts';
+import type { Room } from './room.ts';
 import type { RunningProcess } from './running-process.ts';
 import { accepts, until } from './wait.ts';
 
@@ -28,6 +29,17 @@ export const untilReady = async (
   const where = address.kind === 'unix' ? 'on the socket in SKEIN_SOCKET' : 'on the port in PORT';
   const what = path === undefined ? 'accepted no connection' : `did not answer GET ${path} with 200..299`;
   throw new SkeinError('unavailable', `the program ${what} ${where} within ${needs.readyTimeoutMs} ms`);
+};
+
+/** Lets go of the room of a program that is ready, or ended: until then it may not have entered. */
+export const inside = (
+  room: Room | undefined,
+  process: RunningProcess,
+  ready: () => Promise<void>,
+): (() => Promise<void>) => {
+  if (room === undefined) return ready;
+  void process.exited.then(() => room.close());
+  return () => ready().finally(() => room.close());
 };
 
 /** How a replica is: `well`; `unwell`, by its own word; `silent`: a second passed; `gone`: nothing listens. */

@@ -6,6 +6,7 @@ import type { Folders } from './folders.ts';
 import type { Ledger } from './ledger.ts';
 import type { RunningProcess } from './running-process.ts';
 import type { Runtime } from './runtime.ts';
+import type { SecretMounts } from './secret-mounts.ts';
 import type { WorkerPool } from './worker-pool.ts';
 
 /** A replica that is ready, or was. */
@@ -30,6 +31,8 @@ export type LaunchNeeds = {
   readonly ledger: Ledger;
   readonly pool: WorkerPool;
   readonly runtime: () => Promise<Runtime>;
+  /** Undefined where there are no mount namespaces. */
+  readonly mounts: () => Promise<SecretMounts | undefined>;
   readonly gatewayUrl: string;
   readonly secrets: SecretReader;
   readonly readyTimeoutMs: number;

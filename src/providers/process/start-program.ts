@@ -2,7 +2,8 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { constants } from 'node:fs';
 import { access, mkdir, open, stat } from 'node:fs/promises';
 import { delimiter, dirname, join } from 'node:path';
-import { SkeinError } from '../../domain/errors.ts';
+import { SkeinError, messageOf } from '../../domain/errors.ts';
+import type { Room } from './room.ts';
 
 export type Program = {
   readonly command: string;
@@ -14,30 +15,33 @@ export type Program = {
   readonly logFile: string;
   /** What it finds on its standard input; default nothing. */
   readonly input?: string;
+  /** Whose mounts it sees; default those of this process. */
+  readonly room?: Room | undefined;
 };
 
 /** Starts a program in a process group of its own, which this process does not wait for. `unavailable`. */
 export const startProgram = async (program: Program): Promise<ChildProcess & { readonly pid: number }> => {
-  const { command, args, folder, env, logFile, input } = program;
+  const { folder, env, logFile, input, room } = program;
+  const { command, args } = room?.enter(program) ?? program;
   await mkdir(dirname(logFile), { recursive: true, mode: 0o700 });
   const log = await open(logFile, 'a', 0o600);
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const stdin = input === undefined ? 'ignore' : 'pipe';
-  const child = spawn(command, args, { cwd: folder, env, stdio: [stdin, log.fd, log.fd], detached: true });
-  child.once('spawn', resolve).once('error', reject);
   try {
+    const stdin = input === undefined ? 'ignore' : 'pipe';
+    const child = spawn(command, args, { cwd: folder, env, stdio: [stdin, log.fd, log.fd], detached: true });
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    child.once('spawn', resolve).once('error', reject);
     await promise;
+    // One that ends before it read says why by how it ends.
+    child.stdin?.on('error', () => {}).end(input);
+    child.unref();
+    return child as ChildProcess & { readonly pid: number };
   } catch (error) {
-    throw new SkeinError('unavailable', `"${command}" could not be started: ${(error as Error).message}`, {
+    throw new SkeinError('unavailable', `"${program.command}" could not be started: ${messageOf(error)}`, {
       cause: error,
     });
   } finally {
     await log.close();
   }
-  // One that ends before it read says why by how it ends.
-  child.stdin?.on('error', () => {}).end(input);
-  child.unref();
-  return child as ChildProcess & { readonly pid: number };
 };
 
 /** A program by name: `node` is the runtime's own, then the bundle's file, then PATH. `invalid` when there is none. */

@@ -5,7 +5,9 @@ import type { Clock } from '../../std/clock.ts';
 import type { Log } from '../../telemetry/log.ts';
 import { bareEnvironment } from './environment.ts';
 import type { Folders, Slot } from './folders.ts';
+import type { Room } from './room.ts';
 import type { Runtime } from './runtime.ts';
+import type { SecretMounts } from './secret-mounts.ts';
 import { lastLines } from './replica-logs.ts';
 import { RunningProcess } from './running-process.ts';
 import { settledWithin } from './wait.ts';
@@ -19,13 +21,23 @@ const refillsAtOnce = 1;
 const forksAtOnce = 4;
 
 /** A worker that waits to become a function. */
-export type Worker = { readonly slot: Slot; readonly child: ChildProcess; readonly process: RunningProcess };
+export type Worker = {
+  readonly slot: Slot;
+  readonly child: ChildProcess;
+  readonly process: RunningProcess;
+  /** Where its secrets are to be put, once it is known which. */
+  readonly secretsFolder: string;
+  /** Where it finds them. */
+  readonly secretsPath: string;
+};
 
 export type PoolNeeds = {
   readonly clock: Clock;
   readonly log: Log;
   readonly folders: Folders;
   readonly runtime: () => Promise<Runtime>;
+  /** Undefined where there are no mount namespaces. */
+  readonly mounts: () => Promise<SecretMounts | undefined>;
   readonly size: number;
 };
 
@@ -107,7 +119,13 @@ export class WorkerPool {
   }
 
   async #forked(flags: readonly string[]): Promise<Worker> {
-    return forkWorker(this.#needs, await this.#needs.runtime(), flags);
+    const [runtime, mounts] = await Promise.all([this.#needs.runtime(), this.#needs.mounts()]);
+    const room = await mounts?.open();
+    try {
+      return await forkWorker(this.#needs, runtime, flags, mounts, room);
+    } finally {
+      room?.close();
+    }
   }
 
   #offer(worker: Worker): void {
@@ -139,22 +157,36 @@ export class WorkerPool {
   }
 }
 
-const forkWorker = async (needs: PoolNeeds, runtime: Runtime, flags: readonly string[]): Promise<Worker> => {
+const forkWorker = async (
+  needs: PoolNeeds,
+  runtime: Runtime,
+  flags: readonly string[],
+  mounts: SecretMounts | undefined,
+  room: Room | undefined,
+): Promise<Worker> => {
   const slot = await needs.folders.makeSlot();
   const log = await open(slot.log, 'a', 0o600);
-  const child = spawn(
-    process.execPath,
-    [
+  const program = {
+    command: process.execPath,
+    args: [
       '--permission',
       `--allow-fs-read=${slot.folder}/`,
       `--allow-fs-read=${runtime.folder}/`,
+      ...(mounts === undefined ? [] : [`--allow-fs-read=${mounts.path}/`]),
       `--allow-fs-write=${slot.tmp}/`,
       ...flags,
       runtime.worker,
       slot.socket,
     ],
-    { cwd: slot.bundle, env: bareEnvironment(slot), stdio: ['ignore', log.fd, log.fd, 'ipc'], detached: true },
-  );
+    folder: slot.bundle,
+  };
+  const { command, args } = room?.enter(program) ?? program;
+  const child = spawn(command, args, {
+    cwd: slot.bundle,
+    env: bareEnvironment(slot),
+    stdio: ['ignore', log.fd, log.fd, 'ipc'],
+    detached: true,
+  });
   const booted = nextMessage(child);
   await log.close();
   if (child.pid === undefined) {
@@ -164,7 +196,13 @@ const forkWorker = async (needs: PoolNeeds, runtime: Runtime, flags: readonly st
       `no process could be started: ${messageOf(await booted.catch((e: unknown) => e))}`,
     );
   }
-  const worker = { slot, child, process: RunningProcess.ofChild(child as ChildProcess & { readonly pid: number }) };
+  const worker: Worker = {
+    slot,
+    child,
+    process: RunningProcess.ofChild(child as ChildProcess & { readonly pid: number }),
+    secretsFolder: mounts?.folderOf(child.pid) ?? slot.secrets,
+    secretsPath: mounts?.path ?? slot.secrets,
+  };
   if (await settledWithin(needs.clock, bootTimeoutMs, booted)) {
     const message = await booted.catch(() => undefined);
     if (message?.kind === 'booted') {
