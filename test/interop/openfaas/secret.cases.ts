@@ -1,8 +1,20 @@
 import { describe, expect, it } from 'vitest';
+import { findSecretMounts } from '../../../src/providers/process/secret-mounts.ts';
+import { systemClock } from '../../../src/std/clock.ts';
 import { until } from '../../e2e/until.ts';
 import { isSentence, type Gateways } from './gateway.ts';
 
 const path = '/system/secrets';
+
+const mounts = await findSecretMounts(systemClock, '/var/openfaas/secrets');
+const places = [
+  { folder: '/var/openfaas/secrets', process: 'cat /var/openfaas/secrets/secret-api-test-key', namespaces: true },
+  {
+    folder: '$SECRETS_PATH',
+    process: 'node -p require("fs").readFileSync(process.env.SECRETS_PATH+"/secret-api-test-key","utf8")',
+    namespaces: false,
+  },
+].filter(({ namespaces }) => !namespaces || !('why' in mounts));
 
 export const secretCases = (gateways: () => Gateways): void => {
   const send = (method: string, json: unknown, query = '') => gateways().one.ask(method, path + query, { json });
@@ -44,17 +56,17 @@ export const secretCases = (gateways: () => Gateways): void => {
       for (const name of ['text', 'raw']) await one.must('DELETE', path, { name });
     });
 
-    it('are files that a classic function can read', async () => {
+    it.each(places)('are files in $folder that a program of the machine can read', async ({ process }) => {
       const { one } = gateways();
       const name = 'secret-api-test-key';
       await one.must('POST', path, { name, value: 'this-is-the-secret-value' });
       await one.deploy({
         service: 'reads',
         image: 'cat',
-        envProcess: 'node -p require("fs").readFileSync(process.env.SECRETS_PATH+"/secret-api-test-key","utf8")',
+        envProcess: process,
         secrets: [name],
       });
-      expect((await one.call('reads')).text).toBe('this-is-the-secret-value\n');
+      expect((await one.call('reads')).text.trimEnd()).toBe('this-is-the-secret-value');
       await one.remove('reads');
       await one.must('DELETE', path, { name });
     });
