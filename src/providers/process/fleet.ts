@@ -12,7 +12,7 @@ import { bury, launch } from './launch.ts';
 import type { LaunchNeeds, Replica } from './replica.ts';
 import { markTimes } from './log-times.ts';
 import { probe } from './ready.ts';
-import { boundLog, lastLines, logFile } from './replica-logs.ts';
+import { addLine, boundLog, lastLines, logFile } from './replica-logs.ts';
 import { accepts, pause } from './wait.ts';
 
 export type FleetNeeds = LaunchNeeds & {
@@ -171,11 +171,23 @@ export class Fleet {
     this.#checked.set(replica.id, now);
     if (now.resting !== before.resting) this.#changed();
     const about = { replica: replica.id, function: this.spec.ref.name };
-    if (now.refused >= refusals) log.warn(about, 'a replica stopped accepting connections');
-    else if (now.unwellSinceMs !== undefined && clock.monotonic() - now.unwellSinceMs > this.#timeoutMs) {
-      log.warn(about, 'a replica was not well for longer than a call may take');
-    } else return;
+    const why = this.#whyReplaced(now);
+    if (why === undefined) return;
+    log.warn(about, `a replica ${why}`);
+    await this.#tell(replica, `the replica ${why}; it is ended, and another started`);
     await replica.process.end(clock);
+  }
+
+  #whyReplaced({ refused, unwellSinceMs }: Checked): string | undefined {
+    if (refused >= refusals) return 'stopped accepting connections';
+    if (unwellSinceMs === undefined || this.#needs.clock.monotonic() - unwellSinceMs <= this.#timeoutMs)
+      return undefined;
+    return 'was not well for longer than a call may take';
+  }
+
+  /** In its log, for those who read that. */
+  async #tell({ id, mode }: Replica, text: string): Promise<void> {
+    await addLine(logFile(this.#needs.folders.logs(this.spec.ref), id), mode, text, this.#needs.clock.now());
   }
 
   async boundLogs(): Promise<void> {
@@ -266,6 +278,7 @@ export class Fleet {
 
   async #bury(replica: Replica): Promise<void> {
     try {
+      if (!replica.process.signalled) await this.#tell(replica, `the replica ${await replica.process.exited}`);
       await this.markLogs();
       this.#untimed.delete(replica.id);
       await bury(this.#needs, replica, this.#live());

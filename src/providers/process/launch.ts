@@ -6,7 +6,7 @@ import { launchHttp } from './launch-http.ts';
 import { launchNode } from './launch-node.ts';
 import type { LedgerEntry } from './ledger.ts';
 import type { Launched, LaunchNeeds, Replica } from './replica.ts';
-import { lastLines, logFile, pruneLogs } from './replica-logs.ts';
+import { addLine, lastLines, logFile, pruneLogs } from './replica-logs.ts';
 
 /**
  * Starts one replica. Rejects with `unavailable`, and nothing of it left but its log, when it does not become ready or
@@ -28,7 +28,9 @@ export const launch = async (
     await unless(abandoned, launched.ready);
   } catch (error) {
     await process.end(needs.clock);
-    const said = await lastLines(logFile(needs.folders.logs(spec.ref), id));
+    const log = logFile(needs.folders.logs(spec.ref), id);
+    const said = await lastLines(log);
+    await addLine(log, mode, `the replica did not start: ${messageOf(error)}`, needs.clock.now());
     await clear(needs, id);
     throw new SkeinError(
       'unavailable',

@@ -1,5 +1,7 @@
+import { constants } from 'node:fs';
 import { copyFile, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import type { Manifest } from '../../bundles/manifest.ts';
 import { cutLog, timesFile } from './log-times.ts';
 
 /** A log that grew past this moves to `ID.log.1` and begins anew: a replica's log stays near 1 MiB. */
@@ -66,6 +68,28 @@ export const pruneLogs = async (folder: string, live: ReadonlySet<string>): Prom
       await rm(log, { force: true });
       await rm(timesFile(log), { force: true });
     }
+  }
+};
+
+/**
+ * Adds a line of ours to the log of a replica, so that who reads it learns what became of it. Where there is no log, or the
+ * disk is full, nothing happens.
+ */
+export const addLine = async (path: string, mode: Manifest['mode'], text: string, nowMs: number): Promise<void> => {
+  try {
+    const file = await open(path, constants.O_RDWR | constants.O_APPEND);
+    try {
+      const { size } = await file.stat();
+      const last = size === 0 ? '\n' : (await file.read(Buffer.alloc(1), 0, 1, size - 1)).buffer.toString();
+      // What an http program writes gets its times beside the log.
+      const time = mode === 'http' ? '' : `${new Date(nowMs).toISOString()} `;
+      const line = `${time}skein: ${text.trim().replaceAll(/\s*\n\s*/g, ' | ')}\n`;
+      await file.write(last === '\n' ? line : `\n${line}`);
+    } finally {
+      await file.close();
+    }
+  } catch {
+    // It is told in the node's log too.
   }
 };
 

@@ -12,6 +12,7 @@ export class RunningProcess {
   /** Resolves, never rejects, with how it ended: `exited with code 1`, `was ended by SIGKILL`, `is gone`. */
   readonly exited: Promise<string>;
   #gone = false;
+  #signalled = false;
 
   private constructor(identity: ProcessIdentity, exited: Promise<string>) {
     this.identity = identity;
@@ -54,12 +55,17 @@ export class RunningProcess {
     return this.#gone;
   }
 
+  /** Whether it was told to end from here while it lived; otherwise its end is its own, or somebody else's. */
+  get signalled(): boolean {
+    return this.#signalled;
+  }
+
   signalLeader(signal: NodeJS.Signals): void {
-    if (this.#lives()) kill(this.identity.pid, signal);
+    this.#signal(this.identity.pid, signal);
   }
 
   signalGroup(signal: NodeJS.Signals): void {
-    if (this.#lives()) kill(-this.identity.pid, signal);
+    this.#signal(-this.identity.pid, signal);
   }
 
   /** Ends the whole group: now, or when `graceMs` after a `SIGTERM` have passed. */
@@ -79,8 +85,10 @@ export class RunningProcess {
   }
 
   /** A pid is used again sooner or later: never signal a stranger. */
-  #lives(): boolean {
-    return !this.#gone && isAlive(this.identity);
+  #signal(pid: number, signal: NodeJS.Signals): void {
+    if (this.#gone || !isAlive(this.identity)) return;
+    this.#signalled = true;
+    kill(pid, signal);
   }
 }
 
