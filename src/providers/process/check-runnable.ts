@@ -4,9 +4,9 @@ import { SkeinError, messageOf } from '../../domain/errors.ts';
 import type { BundleStore, OpenBundle } from '../../bundles/bundle-store.ts';
 import type { FunctionSpec } from '../provider.ts';
 import { checkEnvironment, functionEnvironment, maxInFlightOf } from './environment.ts';
+import { findCommand } from './find-command.ts';
 import type { Slot } from './folders.ts';
 import { httpCommand } from './launch-http.ts';
-import { findCommand } from './start-program.ts';
 import { readSettings, splitProcess } from './watchdog/settings.ts';
 
 /** `invalid` when the bundle is not here or is damaged. */

@@ -2,6 +2,7 @@ import type { Address } from '../../routing/plan.ts';
 import type { Manifest } from '../../bundles/manifest.ts';
 import type { FunctionSpec } from '../provider.ts';
 import { bareEnvironment, functionEnvironment } from './environment.ts';
+import { findCommand } from './find-command.ts';
 import type { LaunchNeeds, Launched } from './replica.ts';
 import { placeBundle } from './place-bundle.ts';
 import { deliverSecrets } from './place-secrets.ts';
@@ -9,7 +10,7 @@ import { inside, untilReady } from './ready.ts';
 import { logFile } from './replica-logs.ts';
 import type { Room } from './room.ts';
 import { RunningProcess } from './running-process.ts';
-import { findCommand, startProgram } from './start-program.ts';
+import { startProgram } from './start-program.ts';
 import type { ToWatchdog } from './watchdog/messages.ts';
 import { readSettings, splitProcess } from './watchdog/settings.ts';
 

@@ -3,6 +3,7 @@ import type { Manifest } from '../../bundles/manifest.ts';
 import type { Address } from '../../routing/plan.ts';
 import type { FunctionSpec } from '../provider.ts';
 import { functionEnvironment } from './environment.ts';
+import { findCommand } from './find-command.ts';
 import type { Slot } from './folders.ts';
 import { markTimes } from './log-times.ts';
 import type { LaunchNeeds, Launched } from './replica.ts';
@@ -12,7 +13,7 @@ import { inside, untilReady } from './ready.ts';
 import { logFile } from './replica-logs.ts';
 import type { Room } from './room.ts';
 import { RunningProcess } from './running-process.ts';
-import { findCommand, startProgram } from './start-program.ts';
+import { startProgram } from './start-program.ts';
 import { splitProcess } from './watchdog/settings.ts';
 
 type HttpManifest = Extract<Manifest, { mode: 'http' }>;

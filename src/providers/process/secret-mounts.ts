@@ -3,8 +3,8 @@ import { chmod, mkdir, realpath, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { SkeinError, messageOf } from '../../domain/errors.ts';
 import type { Clock } from '../../std/clock.ts';
+import { findOnPath } from './find-command.ts';
 import { openRoom, type Room, type RoomNeeds } from './room.ts';
-import { findCommand } from './start-program.ts';
 
 /** Where functions written for OpenFaaS look for their secrets. */
 const openfaasSecrets = '/var/openfaas/secrets';
@@ -63,7 +63,11 @@ export const findSecretMounts = async (clock: Clock, path: string): Promise<Secr
 
 const findTools = async (): Promise<RoomNeeds['tools']> => {
   const path = process.env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin';
-  const find = (name: string): Promise<string> => findCommand(name, '/', path);
+  const find = async (name: string): Promise<string> => {
+    const found = await findOnPath(name, path);
+    if (found === undefined) throw new SkeinError('unavailable', `there is no "${name}" on PATH`);
+    return found;
+  };
   return {
     unshare: await find('unshare'),
     nsenter: await find('nsenter'),

@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { constants } from 'node:fs';
-import { access, mkdir, open, stat } from 'node:fs/promises';
-import { delimiter, dirname, join } from 'node:path';
+import { existsSync } from 'node:fs';
+import { mkdir, open } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { SkeinError, messageOf } from '../../domain/errors.ts';
 import type { Room } from './room.ts';
 
@@ -36,7 +36,7 @@ export const startProgram = async (program: Program): Promise<ChildProcess & { r
     child.unref();
     return child as ChildProcess & { readonly pid: number };
   } catch (error) {
-    throw new SkeinError('unavailable', `"${program.command}" could not be started: ${messageOf(error)}`, {
+    throw new SkeinError('unavailable', `"${program.command}" could not be started: ${whyNot(program, error)}`, {
       cause: error,
     });
   } finally {
@@ -44,22 +44,10 @@ export const startProgram = async (program: Program): Promise<ChildProcess & { r
   }
 };
 
-/** A program by name: `node` is the runtime's own, then the bundle's file, then PATH. `invalid` when there is none. */
-export const findCommand = async (name: string, bundleFolder: string, path: string): Promise<string> => {
-  if (name === 'node') return process.execPath;
-  const folders = name.startsWith('/') ? [''] : [bundleFolder, ...(name.includes('/') ? [] : path.split(delimiter))];
-  for (const folder of name === '' ? [] : folders) {
-    const file = join(folder, name);
-    if (await isExecutable(file)) return file;
-  }
-  throw new SkeinError('invalid', `the program "${name}" is neither an executable file of the bundle nor on PATH`);
-};
-
-const isExecutable = async (file: string): Promise<boolean> => {
-  try {
-    await access(file, constants.X_OK);
-    return (await stat(file)).isFile();
-  } catch {
-    return false;
-  }
+/** The system calls it the same when a program is not there and when what it needs to be loaded is not. */
+const whyNot = ({ command, folder }: Program, error: unknown): string => {
+  const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
+  if (missing && !existsSync(folder)) return `its folder ${folder} is gone`;
+  if (missing && existsSync(command)) return 'what is to load it, as its head says, is not on this machine';
+  return messageOf(error);
 };

@@ -139,7 +139,6 @@ describe('classic mode answers as the classic watchdog does', () => {
       { status: 500, text: 'signal: killed\n' },
     ],
     ['a process that reads nothing is fine', 'true', {}, {}, { body: 'x'.repeat(300_000) }, { status: 200, text: '' }],
-    ['a program with a bad interpreter is a 500', './bad', {}, { bad: '#!/no/such/thing\n' }, {}, { status: 500 }],
     ['other verbs are a 405', 'cat', {}, {}, { method: 'OPTIONS' }, { status: 405, text: '' }],
     ['HEAD is a 405', 'cat', {}, {}, { method: 'HEAD' }, { status: 405 }],
     [
@@ -451,15 +450,24 @@ describe('the modes of of-watchdog that fork', () => {
 });
 
 it.each([
-  ['there is no program of that name', 'no-such-program', /"no-such-program" is neither/],
+  ['there is no program of that name', 'no-such-program', /there is no program "no-such-program"/],
+  ['the interpreter of the program is not there', './bad', /its first line names "\/no\/such\/thing"/],
   ['no program is named', undefined, /has no fprocess/],
 ])('refuses a function when %s', async (_name, fprocess, sentence) => {
-  const files = { 'skein.json': JSON.stringify({ manifest: 1, mode: 'classic', ...(fprocess && { fprocess }) }) };
+  const manifest = JSON.stringify({ manifest: 1, mode: 'classic', ...(fprocess && { fprocess }) });
+  const files = { 'skein.json': manifest, bad: '#!/no/such/thing\n' };
   const spec = await bench.spec({ name: 'fn', namespace: 'openfaas-fn' }, '1', files);
   await expect(bench.provider.deploy(spec, 0)).rejects.toMatchObject({
     code: 'invalid',
     message: expect.stringMatching(sentence) as string,
   });
+});
+
+it('answers 500 where its program can no longer be started', async () => {
+  const { replica, ask: call } = await start('./run.sh', {}, script('echo hello'));
+  expect(await call()).toMatchObject({ status: 200, text: 'hello\n' });
+  await rm(join(bench.folder, 'state/slots', replica.id, 'bundle/run.sh'));
+  expect(await call()).toMatchObject({ status: 500 });
 });
 
 it('has its processes ended also when nobody but a sweep finds it', async () => {
@@ -470,7 +478,8 @@ it('has its processes ended also when nobody but a sweep finds it', async () => 
   await own.provider.deploy(await own.spec(ref, '1', classicBundle(`sleep ${mark}`)), 1);
   const [replica] = own.provider.replicas();
   const asked = ask(own.provider.resolve(ref)[0] as ReplicaPlan).catch(() => undefined);
-  await eventually(() => running(mark).length === 1);
+  const noted = join(own.folder, 'state/slots', replica?.id ?? '', 'children');
+  await eventually(() => running(mark).some((pid) => readFileSync(noted, 'utf8').includes(`${pid} `)));
   await own.provider.release();
   process.kill(replica?.pid ?? 0, 'SIGKILL');
   await asked;
