@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { FunctionObservation, Observation } from '../dataplanes/data-plane.ts';
+import { nothingObserved, type FunctionObservation, type Observation } from '../dataplanes/data-plane.ts';
 import { functionKey, nodeId } from '../domain/ids.ts';
 import { Rates } from './rates.ts';
 
@@ -14,21 +14,7 @@ const observation = (at: number, counts: Partial<FunctionObservation>, since = 0
   queued: 0,
   peers: {},
   functions: {
-    [key]: {
-      inFlight: 0,
-      queued: 0,
-      entered: 0,
-      served: 0,
-      received: {},
-      forwarded: {},
-      rejected: {},
-      serviceMs: 0,
-      ran: 0,
-      ranMs: 0,
-      foundFull: 0,
-      foundLimit: 0,
-      ...counts,
-    },
+    [key]: { ...nothingObserved, ...counts },
   },
 });
 

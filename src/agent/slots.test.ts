@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { FunctionObservation, Observation } from '../dataplanes/data-plane.ts';
+import { nothingObserved, type FunctionObservation, type Observation } from '../dataplanes/data-plane.ts';
 import { functionKey } from '../domain/ids.ts';
 import { Slots } from './slots.ts';
 
@@ -9,8 +9,8 @@ const bounds = { min: 2, max: 64 };
 /** Look number `look`: eighty calls a second that take 50 ms, and some that found no room. */
 const observed = (look: number): Observation => {
   const f: FunctionObservation = {
-    ...{ inFlight: 1, queued: 0, entered: 0, served: 0, received: {}, forwarded: {}, rejected: {}, serviceMs: 50 },
-    ...{ ran: look * 20, ranMs: look * 1_000, foundFull: look, foundLimit: 0 },
+    ...nothingObserved,
+    ...{ inFlight: 1, serviceMs: 50, ran: look * 20, ranMs: look * 1_000, foundFull: look },
   };
   return { at: look * 250, since: 0, planVersion: 1, inFlight: 1, queued: 0, functions: { [key]: f }, peers: {} };
 };

@@ -86,7 +86,7 @@ export class StatusTeller {
     if (this.#told === undefined) return true;
     const before = this.#told;
     if (Math.abs(status.inFlight - before.inFlight) / Math.max(1, status.slots) >= worthTelling) return true;
-    if (!sameNames(before.failing ?? [], status.failing ?? [])) return true;
+    if (!sameList(before.failing ?? [], status.failing ?? [])) return true;
     const keys = Object.keys(status.functions);
     return (
       keys.length !== Object.keys(before.functions).length || keys.some((key) => before.functions[key] === undefined)
@@ -94,7 +94,7 @@ export class StatusTeller {
   }
 }
 
-const sameNames = (one: readonly string[], other: readonly string[]): boolean =>
+const sameList = (one: readonly string[], other: readonly string[]): boolean =>
   one.length === other.length && one.every((name, index) => name === other[index]);
 
 const same = (before: Functions[string] | undefined, now: Functions[string] | undefined): boolean =>

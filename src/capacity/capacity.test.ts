@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { FunctionObservation, Observation } from '../dataplanes/data-plane.ts';
+import { nothingObserved, type FunctionObservation, type Observation } from '../dataplanes/data-plane.ts';
 import { functionKey } from '../domain/ids.ts';
 import { freshCapacity, isPressed, limitsOf, observeCapacity, type Capacity } from './capacity.ts';
 import { always, backend, idle, lognormal, processors, VirtualNode, type Work } from './machines.testing.ts';
@@ -160,13 +160,9 @@ describe('a limit of a function’s own', () => {
 });
 
 const key = functionKey('f');
-const nothing: FunctionObservation = {
-  ...{ inFlight: 0, queued: 0, entered: 0, served: 0, ran: 0, ranMs: 0, foundFull: 0, foundLimit: 0, serviceMs: 0 },
-  ...{ received: {}, forwarded: {}, rejected: {} },
-};
 const observed = (at: number, f: Partial<FunctionObservation>, since = 0): Observation => ({
   ...{ at, since, planVersion: 1, inFlight: f.inFlight ?? 0, queued: 0, peers: {} },
-  functions: { [key]: { ...nothing, ...f }, [functionKey('asks')]: nothing },
+  functions: { [key]: { ...nothingObserved, ...f }, [functionKey('asks')]: nothingObserved },
 });
 
 describe('measured slots', () => {

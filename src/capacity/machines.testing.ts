@@ -1,4 +1,4 @@
-import type { FunctionObservation, Observation } from '../dataplanes/data-plane.ts';
+import { nothingObserved, type FunctionObservation, type Observation } from '../dataplanes/data-plane.ts';
 import { functionKey, type FunctionKey } from '../domain/ids.ts';
 import { seeded } from '../std/random.ts';
 import { freshCapacity, limitsOf, observeCapacity, type Capacity, type Limits } from './capacity.ts';
@@ -80,10 +80,7 @@ export class VirtualNode {
     this.capacity = freshCapacity(start, bounds);
     this.#limits = limitsOf(this.capacity);
     for (const [name, { clients }] of Object.entries(works)) {
-      this.#counts.set(functionKey(name), {
-        ...{ inFlight: 0, queued: 0, entered: 0, served: 0, ran: 0, ranMs: 0, foundFull: 0, foundLimit: 0 },
-        ...{ received: {}, forwarded: {}, rejected: {}, serviceMs: 0 },
-      });
+      this.#counts.set(functionKey(name), { ...nothingObserved });
       for (let client = 0; client < clients; client += 1) this.#come(name);
     }
     // Those that came at once do not come in order.

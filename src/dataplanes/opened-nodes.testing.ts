@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
-import { eventually, saying } from './calls.testing.ts';
+import { call, eventually, saying } from './calls.testing.ts';
 import type { DataPlane } from './data-plane.ts';
 import { functionPlan, TestNode, type PlaneFacts } from './test-node.testing.ts';
 
@@ -24,6 +24,27 @@ export const startsNodes =
 /** Of the process that wrote it down in a file of the node's folder. */
 export const pidOf = (node: TestNode, file = 'plane.pid'): number =>
   Number(readFileSync(join(node.facts.folder, file), 'utf8'));
+
+/**
+ * Lets the agent of a node go, and begins the next one, which must find the counters and the address of the plane that went
+ * on meanwhile with the function `kept`.
+ */
+export const adopted = async <Kind extends DataPlane>(
+  node: TestNode<Kind>,
+  open: (facts: PlaneFacts) => Promise<Kind>,
+): Promise<Kind> => {
+  await node.apply(4, { kept: functionPlan([await node.replica('kept', saying('yes'))]) });
+  const { url } = node;
+  const address = node.plane.address();
+  await call(`${url}/function/kept`);
+  await node.plane.release();
+  expect((await call(`${url}/function/kept`)).body).toBe('yes');
+  const next = await open(node.facts);
+  await next.start();
+  expect((await next.observe()).functions).toMatchObject({ 'kept.openfaas-fn': { served: 2 } });
+  expect(next.address()).toEqual(address);
+  return next;
+};
 
 /** Kills the process of a plane, gives it a plan, and looks whether that is in force when it is said to be, and in the end. */
 export const applyToKilled = async (node: TestNode): Promise<void> => {

@@ -3,13 +3,13 @@ import { SkeinError } from '../domain/errors.ts';
 import type { FunctionRef } from '../domain/function.ts';
 import { nodeFunction } from './needs.ts';
 import type { LogLine, LogQuery, PeerHost, ScaleWish } from './needs.ts';
-import { boundedText, jsonOf, posted, refusal, type PeerRequest } from './peer-request.ts';
+import { asked, boundedText, posted, refusal, understood, type PeerRequest } from './peer-request.ts';
 import { createPeerQueue } from './peer-queue.ts';
 
 /** Longest line of a log, characters, with all that is around its text. */
 const maxLine = 1024 * 1024;
 
-const answer = z.array(nodeFunction).max(100_000);
+const functions = z.array(nodeFunction).max(100_000);
 
 /** A peer as what runs functions, and where calls wait. */
 export const createPeerHost = (name: string, request: PeerRequest): PeerHost => ({
@@ -18,12 +18,8 @@ export const createPeerHost = (name: string, request: PeerRequest): PeerHost => 
   queue: createPeerQueue(name, request),
 
   list: async (signal) => {
-    const response = await request('/internal/functions', { signal });
-    const text = await boundedText(response);
-    if (!response.ok) throw refusal(name, response.status, text);
-    const parsed = answer.safeParse(jsonOf(text));
-    if (!parsed.success) throw new SkeinError('unavailable', `${name} answered something that is no list of functions`);
-    return parsed.data;
+    const text = await asked(name, request, '/internal/functions', { signal });
+    return understood(name, text, functions, 'list of functions');
   },
 
   scale: async (ref: FunctionRef, wish: ScaleWish, signal: AbortSignal) => {
@@ -34,9 +30,7 @@ export const createPeerHost = (name: string, request: PeerRequest): PeerHost => 
     const response = await request(`/internal/logs?${logQuery(query)}`, { signal });
     if (!response.ok) throw refusal(name, response.status, await boundedText(response));
     for await (const line of textLines(response)) {
-      const parsed = logLine.safeParse(jsonOf(line));
-      if (!parsed.success) throw new SkeinError('unavailable', `${name} answered something that is no line of a log`);
-      yield parsed.data;
+      yield understood(name, line, logLine, 'line of a log');
     }
   },
 });

@@ -1,3 +1,4 @@
+import type { z } from 'zod';
 import { SkeinError } from '../domain/errors.ts';
 import type { ErrorCode } from '../domain/errors.ts';
 
@@ -10,8 +11,16 @@ export type PeerRequest = (path: string, init: RequestInit) => Promise<Response>
 /** Longest answer, bytes: a peer cannot fill this node's memory. */
 const maxAnswerBytes = 4 * 1024 * 1024;
 
+/** The text that the peer answers. What it refuses is thrown. */
+export const asked = async (name: string, request: PeerRequest, path: string, init: RequestInit): Promise<string> => {
+  const response = await request(path, init);
+  const text = await boundedText(response);
+  if (!response.ok) throw refusal(name, response.status, text);
+  return text;
+};
+
 /** The text that the peer answers to a JSON document. What it refuses is thrown. */
-export const posted = async (
+export const posted = (
   name: string,
   request: PeerRequest,
   path: string,
@@ -19,10 +28,14 @@ export const posted = async (
   signal: AbortSignal,
 ): Promise<string> => {
   const headers = { 'content-type': 'application/json' };
-  const response = await request(path, { method: 'POST', headers, body: JSON.stringify(value), signal });
-  const text = await boundedText(response);
-  if (!response.ok) throw refusal(name, response.status, text);
-  return text;
+  return asked(name, request, path, { method: 'POST', headers, body: JSON.stringify(value), signal });
+};
+
+/** What `text` of a peer says, as one of `shape`; `unavailable`, and what it is not, when it is none. */
+export const understood = <Answer>(name: string, text: string, shape: z.ZodType<Answer>, kind: string): Answer => {
+  const parsed = shape.safeParse(jsonOf(text));
+  if (parsed.success) return parsed.data;
+  throw new SkeinError('unavailable', `${name} answered something that is no ${kind}`);
 };
 
 /** `unavailable` when it is too long. */
@@ -38,7 +51,7 @@ export const boundedText = async (response: Response): Promise<string> => {
 };
 
 /** undefined for what is no JSON. */
-export const jsonOf = (text: string): unknown => {
+const jsonOf = (text: string): unknown => {
   try {
     return JSON.parse(text);
   } catch {

@@ -4,6 +4,7 @@ import type { FunctionRef } from '../domain/function.ts';
 import type { Clock } from '../std/clock.ts';
 import type { Answers, Home } from './ask.ts';
 import type { ScaledNow, ScaleOutcome, ScaleWish } from './needs.ts';
+import { within } from './within.ts';
 
 /** A replica that starts from nothing may take this long. */
 const scaleMs = 25_000;
@@ -38,23 +39,8 @@ export const scaleAll = async (
   return { replicas: sum(shares), unreachable };
 };
 
-const scaleAt = async (
-  { host }: Home,
-  ref: FunctionRef,
-  wish: ScaleWish,
-  clock: Pick<Clock, 'after'>,
-): Promise<void> => {
-  const late = new AbortController();
-  const cancel = clock.after(scaleMs, () => late.abort());
-  try {
-    await host.scale(ref, wish, late.signal);
-  } catch (error) {
-    if (!late.signal.aborted) throw error;
-    throw new SkeinError('timeout', `it did not get there within ${scaleMs / 1000} s`, { cause: error });
-  } finally {
-    cancel();
-  }
-};
+const scaleAt = async ({ host }: Home, ref: FunctionRef, wish: ScaleWish, clock: Pick<Clock, 'after'>): Promise<void> =>
+  within(scaleMs, clock, (signal) => host.scale(ref, wish, signal), 'it did not get there');
 
 type Failure = { readonly name: string; readonly error: unknown };
 

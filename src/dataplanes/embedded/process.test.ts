@@ -6,7 +6,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { begun, call, echo, eventually, Gate, saying, times } from '../calls.testing.ts';
-import { applyToKilled, pidOf, startsNodes } from '../opened-nodes.testing.ts';
+import { adopted, applyToKilled, pidOf, startsNodes } from '../opened-nodes.testing.ts';
 import { functionPlan } from '../test-node.testing.ts';
 import { openEmbedded } from './open.testing.ts';
 
@@ -17,18 +17,9 @@ describe('the embedded plane’s process', () => {
 
   it('goes on with its plan when the agent is gone, and the next agent adopts it with its counters', async () => {
     const node = await start('alone');
-    await node.apply(4, { kept: functionPlan([await node.replica('kept', saying('yes'))]) });
-    const { url } = node;
-    const address = node.plane.address();
     const pid = pidOf(node);
-    await call(`${url}/function/kept`);
-    await node.plane.release();
-    expect((await call(`${url}/function/kept`)).body).toBe('yes');
-    const next = await openEmbedded(node.facts);
-    await next.start();
+    const next = await adopted(node, openEmbedded);
     expect(pidOf(node)).toBe(pid);
-    expect((await next.observe()).functions).toMatchObject({ 'kept.openfaas-fn': { served: 2 } });
-    expect(next.address()).toEqual(address);
     await next.stop(0);
   });
 

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { identify } from '../../std/process-identity.ts';
 import { call, eventually, Gate, saying, tally, times } from '../calls.testing.ts';
 import { dataPlaneConformance, type Cannot } from '../data-plane.conformance.ts';
-import { applyToKilled, pidOf, startsNodes } from '../opened-nodes.testing.ts';
+import { adopted, applyToKilled, pidOf, startsNodes } from '../opened-nodes.testing.ts';
 import { functionPlan } from '../test-node.testing.ts';
 import { openHaproxy } from './open.testing.ts';
 
@@ -65,18 +65,10 @@ describe.skipIf(process.env['CI'] === undefined && !isThere())('with HAProxy', (
 
     it('go on with their plan when the agent is gone, and the next agent adopts them with their counters', async () => {
       const node = await start('alone');
-      await node.apply(4, { kept: functionPlan([await node.replica('kept', saying('yes'))]) });
       const { url } = node;
-      const address = node.plane.address();
       const pid = pidOf(node);
-      await call(`${url}/function/kept`);
-      await node.plane.release();
-      expect((await call(`${url}/function/kept`)).body).toBe('yes');
-      const next = await openHaproxy(node.facts);
-      await next.start();
+      const next = await adopted(node, openHaproxy);
       expect([next.adopted, next.reloads, pidOf(node)]).toEqual([true, 0, pid]);
-      expect((await next.observe()).functions).toMatchObject({ 'kept.openfaas-fn': { served: 2 } });
-      expect(next.address()).toEqual(address);
       const carried = await next.carried();
       await next.apply({ ...(carried as NonNullable<typeof carried>), version: 9, slots: 9 });
       expect((await call(`${url}/function/kept`)).body).toBe('yes');
