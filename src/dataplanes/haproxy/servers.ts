@@ -15,9 +15,12 @@ export type PeerServer = Server & { readonly publicKey: string };
 const watched =
   'check inter 60s fastinter 500ms downinter 500ms fall 1 rise 1 observe layer4 error-limit 1 on-error mark-down';
 
-/** A peer that fell silent is found out by this alone: asked every second, given up after two that were not answered. */
+/**
+ * A peer that fell silent is found out by this alone: asked every second, given up after two that were not answered. Calls
+ * that only it can serve wait meanwhile, so it is asked twice a second until it is back.
+ */
 const watchedPeer =
-  'check check-ssl inter 1s fastinter 500ms downinter 1s fall 2 rise 1 observe layer4 error-limit 1 on-error mark-down';
+  'check check-ssl inter 1s fastinter 500ms downinter 500ms fall 2 rise 1 observe layer4 error-limit 1 on-error mark-down';
 
 /** Connections that are kept for the next call: a server that is added at run time keeps none unless it is told to. */
 const kept = 'pool-max-conn 1024';
