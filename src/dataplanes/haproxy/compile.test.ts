@@ -136,6 +136,7 @@ describe('diff', () => {
       'enable health f0/r2',
       `add map ${where.map('functions')}`,
       `add map ${where.map('quick')}`,
+      `add map ${where.map('quick')}`,
     ]);
   });
 
@@ -145,7 +146,8 @@ describe('diff', () => {
     expect(step).toMatchObject({ kind: 'runtime', leaving: ['f0/r2'] });
     expect(step.kind === 'runtime' && step.commands.map(({ text }) => text)).toEqual([
       `del map ${where.map('functions')} hello.openfaas-fn`,
-      `del map ${where.map('quick')} hello.openfaas-fn`,
+      `del map ${where.map('quick')} /function/hello`,
+      `del map ${where.map('quick')} /function/hello.openfaas-fn`,
       'set server f0/r2 state maint',
       'clear table t_function key hello.openfaas-fn',
       'skein forget',

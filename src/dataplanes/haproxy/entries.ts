@@ -11,8 +11,8 @@ export type Maps = { readonly [name in MapName]: ReadonlyMap<string, string> };
  * - `node`: one entry, `node`.
  * - `functions`: by key, what `skein.lua` decides with.
  * - `room`: one entry, `node`: its slots.
- * - `quick`: functions whose calls run here whenever there is room, which HAProxy sees by itself: backend, how many may
- *   run, and for how long, milliseconds.
+ * - `quick`: by the beginning of the path, functions whose calls run here whenever there is room, which HAProxy sees by
+ *   itself: backend, how many may run, for how long, milliseconds, and the key.
  * - `peers`: by server name, their size and distance.
  * - `keys`: by Ed25519 key, the server name of who may call the peer listener.
  * - `ids`: by server name, the node's id.
@@ -33,13 +33,20 @@ export const entries = (shape: Shape): Maps => {
       (Object.entries(plan.functions) as [FunctionKey, FunctionPlan][]).flatMap(([key, function_]) => {
         const bound = plan.draining ? undefined : quickBound(function_);
         if (bound === undefined) return [];
-        return [[key, `f${shape.slots[key]}:${whole(bound)}:${whole(Math.max(1, function_.timeoutMs))}`] as const];
+        const entry = `f${shape.slots[key]}:${whole(bound)}:${whole(Math.max(1, function_.timeoutMs))}:${key}`;
+        return pathsOf(key).map((path) => [path, entry] as const);
       }),
     ),
     peers: new Map(named.map(({ peer, name }) => [name, `slots=${whole(peer.slots)}&rtt=${number(peer.rttMs)}`])),
     keys: new Map(named.map(({ peer, name }) => [peer.publicKey, name])),
     ids: new Map(named.map(({ peer, name }) => [name, peer.id])),
   };
+};
+
+/** How callers may write it. */
+const pathsOf = (key: FunctionKey): readonly string[] => {
+  const [, short] = /^([^.]+)\.openfaas-fn$/.exec(key) ?? [];
+  return short === undefined ? [`/function/${key}`] : [`/function/${short}`, `/function/${key}`];
 };
 
 const nodeEntry = ({ slots, draining, version }: Plan): string =>

@@ -506,7 +506,7 @@ core.register_fetches("rejected", function(txn)
     live.rejected[reason] = (live.rejected[reason] or 0) + 1
     -- One that was cut off took at least so long.
     if reason == "timeout" and txn:get_var("txn.started") ~= nil then
-      live.ran, live.ranMs = live.ran + 1, live.ranMs + (txn:get_var("txn.timeout") or 0)
+      live.ran, live.ranMs = live.ran + 1, live.ranMs + (txn:get_var("txn.timeout") or planOf(key).timeout)
     end
   end
   return reason
