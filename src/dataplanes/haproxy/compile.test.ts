@@ -31,7 +31,7 @@ const settings: Settings = {
   upgradeIdleMs: 60_000,
   trustedProxies: ['10.0.0.0/8'],
   threads: 1,
-  lua: '/opt/skein/skein.lua',
+  lua: '/opt/skein/lua',
 };
 const where = paths(settings);
 

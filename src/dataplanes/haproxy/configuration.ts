@@ -61,7 +61,8 @@ const global = (settings: Settings): Section => [
   'tune.maxrewrite 4096',
   'tune.ssl.cachesize 0',
   `setenv SKEIN_MAPS ${settings.folder}`,
-  `lua-load ${settings.lua}`,
+  `lua-prepend-path ${settings.lua}/?.lua`,
+  `lua-load ${settings.lua}/skein.lua`,
   'log stderr format raw local0 notice',
   'hard-stop-after 1h',
 ];

@@ -9,7 +9,7 @@ export type Maps = { readonly [name in MapName]: ReadonlyMap<string, string> };
 
 /**
  * - `node`: one entry, `node`.
- * - `functions`: by key, what `skein.lua` decides with.
+ * - `functions`: by key, what Lua decides with (`lua/entries.lua`).
  * - `room`: one entry, `node`: its slots.
  * - `quick`: by the beginning of the path, functions whose calls run here whenever there is room, which HAProxy sees by
  *   itself: backend, how many may run, for how long, milliseconds, and the key.

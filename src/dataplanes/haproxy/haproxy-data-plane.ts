@@ -107,7 +107,7 @@ export class HaproxyDataPlane implements DataPlane {
   }
 
   async start(): Promise<void> {
-    checkSettings({ ...this.#needs.settings, lua: luaFile });
+    checkSettings({ ...this.#needs.settings, lua: luaFolder });
     const { version } = await this.#process.features();
     this.#keepHouse();
     const kept = await this.#readKept();
@@ -467,7 +467,7 @@ export class HaproxyDataPlane implements DataPlane {
       ...settings,
       gateway: { host: settings.gateway.host, port: this.address().gateway.port },
       peer: { host: settings.peer.host, port: this.address().peer.port },
-      lua: luaFile,
+      lua: luaFolder,
     };
   }
 
@@ -492,7 +492,7 @@ export class HaproxyDataPlane implements DataPlane {
   }
 }
 
-const luaFile = fileURLToPath(new URL('./skein.lua', import.meta.url));
+const luaFolder = fileURLToPath(new URL('./lua', import.meta.url));
 
 const diffOnly = (shape: Shape, where: ReturnType<typeof paths>): readonly Command[] => {
   const step = diff(shape, { ...shape, plan: { ...shape.plan, draining: true } }, where);

@@ -4,7 +4,7 @@ import type { Shape } from './shape.ts';
 /** A command is one line: of more functions than this, nothing is passed on. */
 const maxFunctions = 500;
 
-/** What a peer said of its load, as the command that tells `skein.lua`; undefined for one that the plan does not name. */
+/** What a peer said of its load, as the command that tells Lua (`lua/agent.lua`); undefined for one that the plan does not name. */
 export const hintCommand = (shape: Shape, { id, inFlight, slots, functions }: PeerHint): string | undefined => {
   const name = shape.peers[id]?.name;
   if (name === undefined) return undefined;

@@ -38,7 +38,7 @@ const answer = (node: string, reason: Reason, status: number, hint = ''): string
     ...(status === 503 || status === 429 ? ['hdr Retry-After 1'] : []),
   ].join(' ');
 
-/** The backend `refusals`: answers by `txn.reason` and `txn.status`, which `skein.lua` has set. */
+/** The backend `refusals`: answers by `txn.reason` and `txn.status`, which Lua has set. */
 export const refusalRules = (node: string): readonly string[] => [
   ...refusals.map(([reason, status, hint]) => rule(reason, status, answer(node, reason, status, hint))),
   ...last.map(([reason, status]) => rule(reason, status, `${answer(node, reason, status)} hdr Connection close`)),

@@ -36,7 +36,7 @@ export const target: readonly string[] = [
 
 export const inward = `http-request replace-uri '^(?:[hH][tT][tT][pP][sS]?://[^/?]*)?/function/[^/?]+/?(.*)$' '/\\1'`;
 
-/** Whether there is a plan and it does not end: `skein.lua` reads the same entry. */
+/** Whether there is a plan and it does not end: `lua/entries.lua` reads the same entry. */
 export const health = (settings: Settings): readonly string[] => [
   'http-request return status 405 hdr Allow "GET, HEAD" if { path /healthz } !{ method GET HEAD }',
   `http-request return status 200 if { path /healthz } { str(node),map_str(${paths(settings).map('node')}) -m sub draining=0 }`,
@@ -70,7 +70,7 @@ export const upgrades: readonly string[] = [
   'http-request del-header upgrade if { req.fhdr_cnt(transfer-encoding) gt 0 }',
 ];
 
-/** What is said of the time that a call has: `skein.lua` understands it. */
+/** What is said of the time that a call has: `lua/time.lua` understands it. */
 export const times = (header: string): readonly string[] => [
   `http-request set-var(txn.asked_${header === 'x-timeout' ? 'time' : 'left'}) req.fhdr(${header}) if { req.fhdr_cnt(${header}) gt 0 }`,
   `http-request del-header x-timeout if { req.fhdr_cnt(${header}) gt 0 } ${isFunction}`,

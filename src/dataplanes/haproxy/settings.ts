@@ -25,7 +25,7 @@ export type Settings = {
   readonly trustedProxies: readonly string[];
   /** Bounds are exact with one; each more may pass them by one call for a moment. */
   readonly threads: number;
-  /** `skein.lua`. */
+  /** The folder of `skein.lua` and what it is made of. */
   readonly lua: string;
 };
 
