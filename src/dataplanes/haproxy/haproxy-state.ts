@@ -1,0 +1,127 @@
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { SkeinError } from '../../domain/errors.ts';
+import type { Plan, TcpAddress } from '../../routing/plan.ts';
+import type { Clock } from '../../std/clock.ts';
+import { OneAtATime } from '../../std/one-at-a-time.ts';
+import type { Log } from '../../telemetry/log.ts';
+import type { ChannelCredentials } from '../certificate.ts';
+import type { Observation } from '../data-plane.ts';
+import type { AdminSocket } from './admin-socket.ts';
+import { HaproxyProcess } from './haproxy-process.ts';
+import { PlanFile, type Ports } from './plan-file.ts';
+import { paths, type Settings } from './settings.ts';
+import type { Shape } from './shape.ts';
+
+export type HaproxyDataPlaneNeeds = {
+  /** Of the node: `plane.pid`, `plane.json`, `plan.json`, `plane.log` live here. */
+  readonly folder: string;
+  readonly settings: Omit<Settings, 'lua'>;
+  /** The program; looked for in the path when it is a bare name. */
+  readonly binary: string;
+  readonly credentials: ChannelCredentials;
+  readonly clock: Clock;
+  readonly log: Log;
+};
+
+const luaFolder = fileURLToPath(new URL('./lua', import.meta.url));
+
+/** What the parts of `HaproxyDataPlane` share: who runs, what is in force, and where things are. */
+export class HaproxyState {
+  readonly needs: HaproxyDataPlaneNeeds;
+  readonly process: HaproxyProcess;
+  readonly planFile: PlanFile;
+  /** Plans, reloads and restarts: one after another. */
+  readonly turns = new OneAtATime();
+  /** To the HAProxy that runs; undefined while none does. */
+  admin: AdminSocket | undefined;
+  ports: Ports | undefined;
+  shape: Shape | undefined;
+  /** Counters of HAProxies that were before the one that runs. */
+  before: Observation | undefined;
+  since: number;
+  reloads = 0;
+  /** It was told to stop, or to leave everything as it is. */
+  ended = false;
+
+  constructor(needs: HaproxyDataPlaneNeeds) {
+    this.needs = needs;
+    this.since = needs.clock.now();
+    const { folder, binary, clock, log } = needs;
+    this.process = new HaproxyProcess({
+      binary,
+      clock,
+      pidFile: join(folder, 'plane.pid'),
+      logFile: this.logFile,
+      adminSocket: this.paths.admin,
+    });
+    this.planFile = new PlanFile(join(folder, 'plan.json'), log);
+  }
+
+  /** `unavailable` before ports are bound. */
+  address(): { readonly gateway: TcpAddress; readonly peer: TcpAddress } {
+    if (this.ports === undefined) throw new SkeinError('unavailable', 'the data plane was not started yet');
+    const { gateway, peer } = this.needs.settings;
+    return {
+      gateway: { kind: 'tcp', host: gateway.host, port: this.ports.gateway },
+      peer: { kind: 'tcp', host: peer.host, port: this.ports.peer },
+    };
+  }
+
+  /** With the ports as bound. */
+  get settings(): Settings {
+    const { gateway, peer } = this.address();
+    return {
+      ...this.needs.settings,
+      gateway: { host: gateway.host, port: gateway.port },
+      peer: { host: peer.host, port: peer.port },
+      lua: luaFolder,
+    };
+  }
+
+  /** With the ports as wanted. */
+  get wantedSettings(): Settings {
+    return { ...this.needs.settings, lua: luaFolder };
+  }
+
+  /** What an HAProxy that runs must have been started with, to be adopted. */
+  get settingsText(): string {
+    return JSON.stringify({ ...this.needs.settings, binary: this.needs.binary });
+  }
+
+  get paths(): ReturnType<typeof paths> {
+    return paths(this.needs.settings);
+  }
+
+  get logFile(): string {
+    return join(this.needs.folder, 'plane.log');
+  }
+
+  /** What is known is kept on disk for the next agent, soon. */
+  save(): void {
+    this.planFile.save(() => ({
+      settings: this.settingsText,
+      ports: this.ports,
+      since: this.since,
+      before: this.before,
+      shape: this.shape,
+    }));
+  }
+
+  /** The node has no plan yet: it takes no calls. */
+  emptyPlan(): Plan {
+    const { nodeName } = this.needs.settings;
+    return {
+      version: 0,
+      node: { id: '' as Plan['node']['id'], name: nodeName },
+      slots: 1,
+      draining: true,
+      peers: [],
+      functions: {},
+    };
+  }
+
+  pause(ms: number): Promise<void> {
+    return new Promise((resolve) => this.needs.clock.after(ms, resolve));
+  }
+}
