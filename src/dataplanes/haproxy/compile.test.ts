@@ -159,6 +159,15 @@ describe('diff', () => {
     expect(told(plan({ hello: rich }), plan({ hello: other }))).toHaveLength(1);
   });
 
+  it('writes any number in digits, six at most behind the point', () => {
+    const written = (weight: number): string | undefined => {
+      const shape = assign(undefined, plan({ hello: { ...rich, local: { weight } } }));
+      return /&w=([^&]*)&/.exec(entries(shape).functions.get(functionKey('hello')) ?? '')?.[1];
+    };
+    const values = [1 / 3, 0.1 + 0.2, 1e-7, 1e21, 12_345_678.9, -1, Number.NaN, Number.POSITIVE_INFINITY];
+    expect(values.map(written)).toEqual(['0.333333', '0.3', '0', '1000000000000', '12345678.9', '0', '0', '0']);
+  });
+
   it('gives a peer that moved a server of its own, with the anchor of its key', () => {
     const moved = { ...peer('East', 'a'), address: { kind: 'tcp', host: '10.0.0.8', port: 9080 } as const };
     const commands = told(plan({}), plan({}, { peers: [moved] }));

@@ -16,8 +16,18 @@ export type Maps = { readonly [name in MapName]: ReadonlyMap<string, string> };
  * - `peers`: by server name, their size and distance.
  * - `keys`: by Ed25519 key, the server name of who may call the peer listener.
  * - `ids`: by server name, the node's id.
+ *
+ * Made once for each shape: that of the plan before is asked for again when the next one is compared with it.
  */
 export const entries = (shape: Shape): Maps => {
+  const maps = made.get(shape) ?? make(shape);
+  made.set(shape, maps);
+  return maps;
+};
+
+const made = new WeakMap<Shape, Maps>();
+
+const make = (shape: Shape): Maps => {
   const { plan } = shape;
   const named = plan.peers.map((peer) => ({ peer, name: shape.peers[peer.id]?.name ?? '' }));
   return {
@@ -115,7 +125,7 @@ const limitText = (limit: Limit | undefined): string => {
   }
 };
 
-/** Digits only, whatever comes: no exponent, no sign, no word. */
+/** Digits only, whatever comes: no exponent, no sign, no word. Six of them behind the point, without `toFixed`: it is slow. */
 const number = (value: number): string =>
-  Number.isFinite(value) ? String(Number(Math.min(Math.max(0, value), 1e12).toFixed(6))) : '0';
+  Number.isFinite(value) ? String(Math.round(Math.min(Math.max(0, value), 1e12) * 1e6) / 1e6) : '0';
 const whole = (value: number): string => number(Math.round(value));
