@@ -7,12 +7,13 @@ import { machineNow, publish, type Table } from './lib/report.ts';
 import { percent, sum } from './lib/statistics.ts';
 
 const about = `The main job: calls of 50 ms sleep at node-1 of three nodes with 4, 8 and 16 slots. Alone node-1 serves 80 a second, together
-they serve 560. Each strategy has a federation of its own, and each rate follows the other after a pause.`;
+they serve 560. Each strategy with each data plane has a federation of its own, and each rate follows the other after a pause.`;
 
 const options = readOptions('federation', about, {
   rates: { help: 'requests per second, divided by commas', fallback: '300,500,700' },
   seconds: { help: 'length of each run', fallback: '20' },
   strategies: { help: 'which to run', fallback: 'least-loaded,recalc,recalc-labelled,static,all-local' },
+  planes: { help: 'what carries the calls: embedded, haproxy, or both', fallback: 'embedded' },
 });
 const rates = numbers(options.rates);
 const seconds = positive(options.seconds);
@@ -22,20 +23,24 @@ const slots = [4, 8, 16];
 const recalcPeriodMs = 1_000;
 const betweenMs = 2_000;
 
-type Run = { readonly strategy: string; readonly rate: number; readonly result: LoadResult };
+type Run = { readonly strategy: string; readonly plane: string; readonly rate: number; readonly result: LoadResult };
 
 /** `recalc-labelled`: with `dfaas.maxrate` at each node, as users of DFaaS do; without labels `recalc` goes by slots. */
-const runStrategy = async (strategy: string): Promise<readonly Run[]> => {
+const runStrategy = async (strategy: string, plane: string): Promise<readonly Run[]> => {
   const [name = '', labelled] = strategy.split('-labelled');
   return withFederation(
-    { slots, strategy: name, env: { SKEIN_STRATEGY_PERIOD_MS: String(recalcPeriodMs) } },
+    {
+      slots,
+      strategy: name,
+      env: { SKEIN_STRATEGY_PERIOD_MS: String(recalcPeriodMs), SKEIN_DATA_PLANE_KIND: plane },
+    },
     async (federation) => {
       await federation.deploy(inRepository('functions/burn'), 'burn');
       if (labelled !== undefined) await labelNodes(federation);
       const runs: Run[] = [];
       for (const rate of rates) {
         const target = `${federation.nodes[0]!.url}/function/burn?sleep=${sleepMs}`;
-        runs.push({ strategy, rate, result: await runLoad({ target, rate, durationMs: seconds * 1000 }) });
+        runs.push({ strategy, plane, rate, result: await runLoad({ target, rate, durationMs: seconds * 1000 }) });
         await pause(betweenMs);
       }
       return runs;
@@ -69,6 +74,7 @@ const tables = (runs: readonly Run[]): readonly Table[] => [
     title: `burn?sleep=${sleepMs} at node-1 of ${slots.join(' / ')} slots`,
     header: [
       'strategy',
+      'plane',
       'per s',
       'succeeded',
       'possible',
@@ -83,6 +89,7 @@ const tables = (runs: readonly Run[]): readonly Table[] => [
     ],
     rows: runs.map((run) => [
       run.strategy,
+      run.plane,
       String(run.rate),
       percent(run.result.successRatio, 2),
       percent(possible(run.rate), 0),
@@ -102,7 +109,9 @@ const tables = (runs: readonly Run[]): readonly Table[] => [
 
 const machine = machineNow();
 const runs: Run[] = [];
-for (const strategy of options.strategies.split(',')) runs.push(...(await runStrategy(strategy.trim())));
+for (const strategy of options.strategies.split(',')) {
+  for (const plane of options.planes.split(',')) runs.push(...(await runStrategy(strategy.trim(), plane.trim())));
+}
 publish(
   {
     name: 'federation',
