@@ -284,7 +284,11 @@ export class Agent {
       const available = namedHere(this.#inForce, key, this.#needs.provider.resolve(ref));
       const isCurrent = spec !== undefined && there?.spec.revision === spec.revision;
       const observed = this.#rates.latest?.functions[key];
-      const why = problem ?? this.#scaler.problem(key) ?? (available < replicas ? there?.problem : undefined);
+      // What an earlier revision suffered from says nothing of this one.
+      const suffered = isCurrent
+        ? (this.#scaler.problem(key) ?? (available < replicas ? there?.problem : undefined))
+        : undefined;
+      const why = problem ?? suffered;
       return {
         ...ref,
         placed: spec !== undefined,

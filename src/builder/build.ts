@@ -4,7 +4,7 @@ import { normaliseImage, parseImage } from '../bundles/image.ts';
 import { fileToPack, listFolder, type Ignore } from '../bundles/list-folder.ts';
 import { manifest, type Manifest, manifestFile } from '../bundles/manifest.ts';
 import { packToFile, type PackFile } from '../bundles/pack.ts';
-import { SkeinError } from '../domain/errors.ts';
+import { SkeinError, messageOf } from '../domain/errors.ts';
 import type { Digest } from '../domain/ids.ts';
 import type { Log } from '../telemetry/log.ts';
 import { findAssets } from './assets.ts';
@@ -47,7 +47,8 @@ export type Built = {
 /**
  * Makes a bundle of a function's folder. In node mode the handler and all it imports become one ES module; in http
  * and classic mode the folder is packed as it is. Nothing is installed or downloaded, and the same sources give the same digest.
- * `invalid` when the folder cannot become a bundle, with the place to mend; `too-large` past `bundleLimits`.
+ * `invalid` when the folder cannot become a bundle, with the place to mend; `too-large` past `bundleLimits`; `unavailable` when it cannot be
+ * read or written.
  */
 export const build = async ({ folder, image, out, fprocess, log }: BuildRequest): Promise<Built> => {
   if (parseImage(image)?.digest !== undefined) {
@@ -61,7 +62,10 @@ export const build = async ({ folder, image, out, fprocess, log }: BuildRequest)
   );
   const content = await contentOf(root, settings, packageJson, path.resolve(out), log);
   const files = [...content.files, manifestEntry(content.manifest)];
-  const packed = await packToFile(files, out);
+  const packed = await packToFile(files, out).catch((error: unknown) => {
+    if (error instanceof SkeinError) throw error;
+    throw new SkeinError('unavailable', `The bundle cannot be written: ${messageOf(error)}.`, { cause: error });
+  });
   log.info({ image: name, digest: packed.digest, bytes: packed.bytes, files: files.length }, 'built a bundle');
   return { ...packed, image: name, manifest: content.manifest, files: files.map((file) => file.path).sort() };
 };

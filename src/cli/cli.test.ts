@@ -177,7 +177,11 @@ describe('functions', () => {
     expect(JSON.parse(made.out)).toEqual([
       { name: 'greet', image: 'team/hello:1', outcome: 'deployed', url: `${gateway}/function/greet` },
     ]);
-    expect(seen.map(({ line }) => line)).toEqual(['PUT /system/functions', 'POST /system/functions']);
+    expect(seen.map(({ line }) => line)).toEqual([
+      'PUT /system/functions',
+      'POST /system/functions',
+      'GET /system/function/greet?usage=1&nodes=1',
+    ]);
     expect(JSON.parse(seen[1]!.body)).toEqual({
       service: 'greet',
       image: 'team/hello:1',
@@ -187,6 +191,43 @@ describe('functions', () => {
     });
     answers['PUT /system/functions'] = { status: 202 };
     expect((await skein(args)).out).toMatch(/^updated greet /);
+  });
+
+  test('one that turns out not to start is deployed, with a warning that says where and why', async () => {
+    answers['PUT /system/functions'] = { status: 202 };
+    const ill = (node: string) => ({ ...atNode(node, 'starting'), problem: 'no licence' });
+    const nodes = [ill('node-1'), ill('node-2'), atNode('node-3', 'ready')];
+    answers['GET /system/function/a'] = { status: 200, body: { ...figlet, nodes } };
+    const why = 'node-1, node-2 starting, 1 of 1: no licence';
+    const { code, out, err } = await skein(['deploy', 'a', '--image', 'a']);
+    expect({ code, err }).toEqual({ code: 0, err: `skein: a is deployed, but it is not well: ${why}\n` });
+    expect(out).toMatch(/^updated a /);
+    const { out: json } = await skein(['deploy', 'a', '--image', 'a', '--json']);
+    expect(JSON.parse(json)).toMatchObject([{ name: 'a', outcome: 'updated', problem: why }]);
+  });
+
+  test('one that cannot be deployed keeps no other of its file from it', async () => {
+    answers['PUT /system/functions'] = { status: 202 };
+    writeFileSync(
+      join(folder, 'stack.yml'),
+      'functions:\n  a: {image: a}\n  b: {handler: ./absent}\n  c: {image: c}\n',
+    );
+    const { code, out, err } = await skein(['deploy', '--json']);
+    expect(code).toBe(1);
+    expect(JSON.parse(out)).toMatchObject([
+      { name: 'a', outcome: 'updated' },
+      { name: 'b', outcome: 'failed', error: expect.stringContaining('absent') },
+      { name: 'c', outcome: 'updated' },
+    ]);
+    expect(err).toMatch(/^skein: b: There is no folder .*\nskein: 1 of 3 failed: b\n$/);
+    const built = await skein(['build', '-f', 'stack.yml', '--json']);
+    expect({ ...built, out: JSON.parse(built.out) as unknown }).toMatchObject({
+      code: 1,
+      out: [{ name: 'b', outcome: 'failed' }],
+    });
+    const removed = await skein(['remove', 'a', 'c', '--json']);
+    expect(JSON.parse(removed.out)).toHaveLength(2);
+    expect(removed).toMatchObject({ code: 1, err: expect.stringContaining('2 of 2 failed: a, c') });
   });
 
   test("a refusal comes with the gateway's own words", async () => {
@@ -312,6 +353,8 @@ test('deploy --wait says where it is late, and gives up', async () => {
   );
   answers['GET /system/function/a'] = { status: 200, body: { ...figlet, nodes: [nodes[2]] } };
   expect(await skein(args)).toMatchObject({ code: 1, err: expect.stringContaining('meets its constraints') });
+  const { out } = await skein([...args, '--json']);
+  expect(JSON.parse(out)).toMatchObject([{ outcome: 'updated', error: expect.stringContaining('constraints') }]);
 });
 
 describe('invoke', () => {

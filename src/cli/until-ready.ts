@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { SkeinError } from '../domain/errors.ts';
-import type { FunctionAtNode } from '../domain/function.ts';
 import type { Client } from './client.ts';
+import { sayNodes } from './say-nodes.ts';
 
 export type Waiting = {
   readonly client: Pick<Client, 'describe'>;
@@ -27,7 +27,7 @@ export const untilReady = async (name: string, namespace: string | undefined, ne
     if (late.length === 0 && nodes.length > 0) {
       throw new SkeinError('unavailable', `${name} is deployed, and no node that is there meets its constraints`);
     }
-    const missing = late.map(sayLate).join(', ');
+    const missing = sayNodes(late);
     if (performance.now() > giveUpAt) {
       const sentence = `${name} is deployed, but does not answer everywhere in time: ${missing || 'no node told of it'}`;
       throw new SkeinError('timeout', `${sentence}; \`skein describe ${name}\` shows how it goes on`);
@@ -36,9 +36,4 @@ export const untilReady = async (name: string, namespace: string | undefined, ne
     if (line !== told) needs.tell((told = line));
     await pause(askEveryMs);
   }
-};
-
-const sayLate = ({ node, state, replicas, availableReplicas, problem }: FunctionAtNode): string => {
-  const how = state === 'starting' && replicas > 0 ? `starting, ${availableReplicas} of ${replicas}` : state;
-  return problem === undefined ? `${node} ${how}` : `${node} ${how}: ${problem}`;
 };

@@ -5,6 +5,7 @@ import { build, type Built } from '../../builder/build.ts';
 import type { StackFunction } from '../../builder/stack-file.ts';
 import { createClient } from '../client.ts';
 import { addGlobals, globalsOf, type Globals } from '../globals.ts';
+import { Outcomes } from '../outcomes.ts';
 import { buildAndPush, nameOfFolder, pushBundle } from '../push-bundle.ts';
 import { addStackOptions, chosenStack, type StackFlags } from '../stack-options.ts';
 import { terminalLog } from '../terminal-log.ts';
@@ -46,12 +47,17 @@ const buildFolders = async (folder: string | undefined, flags: BuildFlags, comma
   if (stack !== undefined && (folder ?? flags.image ?? flags.out) !== undefined) {
     throw new UsageError('a stack.yml names folders and images: give neither DIR nor --image nor --out with it');
   }
-  const results: object[] = [];
-  for (const target of stack === undefined ? [oneTarget(folder, flags)] : stackTargets(stack.functions)) {
-    results.push(await buildOne(target, flags, globals));
+  if (stack === undefined) {
+    const result = await buildOne(oneTarget(folder, flags), flags, globals);
+    if (globals.json) console.log(JSON.stringify(result));
+    return;
   }
-  // A folder is an object; those of a file are a list.
-  if (globals.json) console.log(JSON.stringify(stack === undefined ? results[0] : results));
+  const targets = stackTargets(stack.functions);
+  const outcomes = new Outcomes(targets.map(({ name }) => name));
+  for (const [at, target] of targets.entries()) {
+    await outcomes.attempt(at, async () => ({ outcome: 'built', ...(await buildOne(target, flags, globals)) }));
+  }
+  outcomes.end(globals.json);
 };
 
 const oneTarget = (folder: string | undefined, flags: BuildFlags): Target => {

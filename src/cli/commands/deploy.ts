@@ -3,9 +3,11 @@ import type { Command } from 'commander';
 import type { StackFunction } from '../../builder/stack-file.ts';
 import type { FunctionDeployment } from '../../domain/function.ts';
 import { createClient, type Client } from '../client.ts';
+import { firstProblem } from '../first-problem.ts';
 import { functionPath } from '../function-path.ts';
 import { addGlobals, globalsOf, type Globals } from '../globals.ts';
 import { collect, collectPair, durationValue } from '../option-values.ts';
+import { Outcomes } from '../outcomes.ts';
 import { buildAndPush, nameOfFolder } from '../push-bundle.ts';
 import { addStackOptions, chosenStack, usualStackFile, type StackFlags } from '../stack-options.ts';
 import { untilReady } from '../until-ready.ts';
@@ -17,8 +19,10 @@ is built and deployed; options here are over what it says. Without an argument i
 NAME with --image deploys what is stored already. A function that is there is replaced; no call is
 lost meanwhile.
 
---wait goes on until what was deployed answers at every node where it is to live: its replicas are
-ready there, or, with com.openfaas.scale.min 0, the first call starts one.
+All functions of a file are tried, whatever becomes of the others; the exit code is 1 when one
+failed. What turns out within two seconds not to start is told as a warning. --wait goes on until
+what was deployed answers at every node where it is to live: its replicas are ready there, or, with
+com.openfaas.scale.min 0, the first call starts one.
 
 Constraints say where a function lives: skein.node==node-2, skein.role==edge, label.zone==north
 (or !=). Labels that mean something: dfaas.maxrate (calls a second, per node),
@@ -72,22 +76,35 @@ type Wish = { readonly folder?: string; readonly deployment: FunctionDeployment 
 const deploy = async (what: string | undefined, flags: DeployFlags, command: Command): Promise<void> => {
   const { wishes, globals } = await wishesOf(what, flags, command);
   const client = createClient(globals);
-  const results: object[] = [];
-  for (const wish of wishes) {
-    const { service: name, namespace } = wish.deployment;
-    const deployment = await withBundle(wish, client);
-    const outcome = await client.deploy(deployment);
-    const url = `${client.url}${functionPath(name, namespace)}`;
-    results.push({ name, image: deployment.image, outcome, url });
-    if (!globals.json && !globals.quiet) console.log(`${outcome} ${name} (${deployment.image}): ${url}`);
+  const outcomes = new Outcomes(wishes.map(({ deployment }) => deployment.service));
+  for (const [at, wish] of wishes.entries()) await outcomes.attempt(at, () => deployOne(wish, client, globals));
+  const tell = globals.quiet ? () => {} : (line: string) => console.error(line);
+  const { timeout: timeoutMs = 60_000 } = flags;
+  const lookUntil = performance.now() + firstLookMs;
+  for (const [at, { deployment }] of wishes.entries()) {
+    await outcomes.attempt(at, async () => {
+      const { service: name, namespace } = deployment;
+      if (flags.wait === true) await untilReady(name, namespace, { client, tell, timeoutMs });
+      if (flags.wait === true || globals.quiet) return {};
+      const problem = await firstProblem(name, namespace, { client, until: lookUntil });
+      if (problem === undefined) return {};
+      tell(`skein: ${name} is deployed, but it is not well: ${problem}`);
+      return { problem };
+    });
   }
-  if (flags.wait === true) {
-    const tell = globals.quiet ? () => {} : (line: string) => console.error(line);
-    for (const { deployment } of wishes) {
-      await untilReady(deployment.service, deployment.namespace, { client, tell, timeoutMs: flags.timeout ?? 60_000 });
-    }
-  }
-  if (globals.json) console.log(JSON.stringify(results));
+  outcomes.end(globals.json);
+};
+
+/** What cannot start is known that soon, as a rule; a script is not to wait for more without `--wait`. */
+const firstLookMs = 2000;
+
+const deployOne = async (wish: Wish, client: Client, { json, quiet }: Globals): Promise<object> => {
+  const { service: name, namespace } = wish.deployment;
+  const deployment = await withBundle(wish, client);
+  const outcome = await client.deploy(deployment);
+  const url = `${client.url}${functionPath(name, namespace)}`;
+  if (!json && !quiet) console.log(`${outcome} ${name} (${deployment.image}): ${url}`);
+  return { image: deployment.image, outcome, url };
 };
 
 type Wishes = { readonly wishes: readonly Wish[]; readonly globals: Globals };

@@ -2,10 +2,12 @@ import type { Command } from 'commander';
 import { createClient } from '../client.ts';
 import { addGlobals } from '../globals.ts';
 import { chosenFunctions } from '../named-functions.ts';
+import { Outcomes } from '../outcomes.ts';
 import { addStackOptions, type StackFlags } from '../stack-options.ts';
 
 const details = `
-Calls that run are finished. The function goes at every node, also at those that are away now.
+Calls that run are finished. The function goes at every node, also at those that are away now. All
+that are named are tried, whatever becomes of the others.
 
 Examples:
   skein remove figlet
@@ -28,11 +30,13 @@ type RemoveFlags = StackFlags & { readonly namespace?: string };
 const remove = async (names: readonly string[], flags: RemoveFlags, command: Command): Promise<void> => {
   const { functions, globals } = await chosenFunctions(command, names, flags);
   const client = createClient(globals);
-  const results: object[] = [];
-  for (const { name, namespace } of functions) {
-    await client.remove(name, namespace);
-    results.push({ name, outcome: 'removed' });
-    if (!globals.quiet && !globals.json) console.log(`removed ${name}`);
+  const outcomes = new Outcomes(functions.map(({ name }) => name));
+  for (const [at, { name, namespace }] of functions.entries()) {
+    await outcomes.attempt(at, async () => {
+      await client.remove(name, namespace);
+      if (!globals.quiet && !globals.json) console.log(`removed ${name}`);
+      return { outcome: 'removed' };
+    });
   }
-  if (globals.json) console.log(JSON.stringify(results));
+  outcomes.end(globals.json);
 };

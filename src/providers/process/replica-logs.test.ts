@@ -46,9 +46,10 @@ it('keeps the logs of those that live and of the five that ended last', async ()
   expect((await readdir(folder)).sort()).toEqual(['r0.log', 'r3.log', 'r4.log', 'r5.log', 'r6.log', 'r7.log']);
 });
 
-it('tells the last lines without their times', async () => {
+it('tells the last lines without their times and stack frames', async () => {
   const path = logFile(folder, 'r1');
-  await writeFile(path, '2026-01-01T00:00:00.000Z one\n2026-01-01T00:00:00.001Z   two\n\nthree\n');
+  const frames = '    at async loadHandler (file:///a/load.js:12:19)\n    at node:internal/modules/esm/loader:647:26\n';
+  await writeFile(path, `2026-01-01T00:00:00.000Z one\n2026-01-01T00:00:00.001Z   two\n\nthree\n${frames}`);
   expect(await lastLines(path, 2)).toBe('two | three');
   expect(await lastLines(join(folder, 'none'))).toBe('');
 });

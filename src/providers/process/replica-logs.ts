@@ -93,7 +93,7 @@ export const addLine = async (path: string, mode: Manifest['mode'], text: string
   }
 };
 
-/** The last few lines, without their times, in one line: what to tell when a replica failed. */
+/** The last few lines, without their times and stack frames, in one line: what to tell when a replica failed. */
 export const lastLines = async (path: string, count = 5): Promise<string> => {
   const file = await open(path, 'r').catch(() => undefined);
   if (file === undefined) return '';
@@ -103,10 +103,13 @@ export const lastLines = async (path: string, count = 5): Promise<string> => {
     const lines = buffer.toString('utf8', 0, bytesRead).split('\n');
     return lines
       .map((line) => line.replace(/^\d{4}-\d\d-\d\dT[\d:.]+Z /, '').trim())
-      .filter((line) => line !== '')
+      .filter((line) => line !== '' && !isFrame(line))
       .slice(-count)
       .join(' | ');
   } finally {
     await file.close();
   }
 };
+
+/** Of a stack trace of JavaScript. */
+const isFrame = (line: string): boolean => /^at .+:\d+:\d+\)?$/.test(line);
