@@ -31,7 +31,8 @@ export interface AsyncInvoker {
   readonly shared: boolean;
   /**
    * Resolves with the call's id when the call is durable: only then it may be answered with 202. `invalid` for a callback address
-   * or a call id that makes no sense, `not-found` for an unknown function, `too-large`, `unavailable` when the queue is full.
+   * or a call id that makes no sense, `not-found` for an unknown function, `too-large`, `full`, `unavailable` when the queue
+   * cannot keep it.
    */
   enqueue(request: AsyncRequest): Promise<string>;
   /** Cancels the calls with that id that wait, and their callbacks: 202 if any was, else 409 if any runs, else 404. */

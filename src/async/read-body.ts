@@ -14,7 +14,7 @@ export class BodyReader {
     this.#maxReadingBytes = together;
   }
 
-  /** Hands `use` the whole body; it counts until `use` is done. `too-large`, or `unavailable` when too much arrives at once. */
+  /** Hands `use` the whole body; it counts until `use` is done. `too-large`, or `full` when too much arrives at once. */
   async read(body: AsyncIterable<Uint8Array> | null, use: (bytes: Uint8Array) => Promise<void>): Promise<void> {
     let held = 0;
     try {
@@ -40,4 +40,4 @@ const tooLarge = (maxBytes: number): SkeinError =>
   );
 
 const tooMany = (): SkeinError =>
-  new SkeinError('unavailable', 'More asynchronous calls arrive at once than this node can hold. Try again later.');
+  new SkeinError('full', 'More asynchronous calls arrive at once than this node can hold. Try again later.');

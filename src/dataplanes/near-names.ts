@@ -1,5 +1,5 @@
 import { splitFunctionKey, type FunctionKey } from '../domain/ids.ts';
-import { nearestName } from '../std/nearest-name.ts';
+import { didYouMean, nearestNames } from '../std/nearest-name.ts';
 import { fullBucket, take, tokensAt } from '../routing/bucket.ts';
 
 /** Strangers may ask for names without end, and comparing is work: so often in a second, and not with more names. */
@@ -7,12 +7,15 @@ const perSecond = 100;
 const maxCompared = 500;
 const maxLength = 64;
 
-/** Finds the function that a caller probably meant. */
+/** Finds the functions that a caller may have meant. */
 export class NearNames {
   readonly #budget = fullBucket(perSecond, 0);
 
-  /** Of those that are known. `now`: milliseconds, monotonic. Undefined where nothing is near, or none was looked for. */
-  find(known: () => readonly FunctionKey[], key: FunctionKey, now: number): string | undefined {
+  /**
+   * A sentence that names up to three of those that are known. `now`: milliseconds, monotonic. Undefined where nothing is near,
+   * or none was looked for.
+   */
+  hint(known: () => readonly FunctionKey[], key: FunctionKey, now: number): string | undefined {
     const { name, namespace } = splitFunctionKey(key);
     if (name.length > maxLength) return undefined;
     if (tokensAt(this.#budget, perSecond, now) < 1) return undefined;
@@ -23,6 +26,7 @@ export class NearNames {
       if (one.namespace === namespace && one.name.length <= maxLength) names.push(one.name);
       if (names.length === maxCompared) break;
     }
-    return nearestName(name, names);
+    const near = nearestNames(name, names);
+    return near.length === 0 ? undefined : `D${didYouMean(near).slice(1)}`;
   }
 }

@@ -163,9 +163,8 @@ export class Plane {
   /** A call for a name that no plan knows. */
   refuseUnknown(call: Call): void {
     this.#needs.instruments.unknownFunction();
-    const near = this.#nearNames.find(() => this.#knownKeys(), call.key, this.#state.now());
     this.#ends.refuseUncounted(call, 'unknown-function', 404, {
-      hint: near === undefined ? undefined : `Did you mean ${near}?`,
+      hint: this.#nearNames.hint(() => this.#knownKeys(), call.key, this.#state.now()),
     });
   }
 

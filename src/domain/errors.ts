@@ -14,6 +14,8 @@ export type ErrorCode =
   | 'exists'
   /** A documented size or count was exceeded. */
   | 'too-large'
+  /** As much is there already as there may be: it may work later. */
+  | 'full'
   /** It may work later or elsewhere. */
   | 'unavailable'
   /** Time ran out. */
@@ -30,6 +32,7 @@ const statuses: Record<ErrorCode, number> = {
   'not-found': 404,
   exists: 400,
   'too-large': 413,
+  full: 503,
   unavailable: 503,
   timeout: 504,
   unsupported: 501,

@@ -24,6 +24,8 @@ export const reasons = [
   'function-failed',
   /** The body is longer than this node takes. */
   'too-large',
+  /** The queue of asynchronous calls cannot keep it now: its disk or its server does not answer. */
+  'queue-failed',
   /** It says of itself what cannot be, such as an `X-Timeout` that is no duration. */
   'bad-request',
 ] as const;

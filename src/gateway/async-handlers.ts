@@ -19,8 +19,8 @@ export const asyncHandlers = (
   const nearNames = new NearNames();
   const unknown = (key: FunctionKey): Response => {
     const { namespace } = splitFunctionKey(key);
-    const near = nearNames.find(() => functions.keys(namespace), key, clock.monotonic());
-    return text(404, sentenceOf('unknown-function', key, near === undefined ? '' : ` Did you mean ${near}?`));
+    const hint = nearNames.hint(() => functions.keys(namespace), key, clock.monotonic());
+    return text(404, sentenceOf('unknown-function', key, hint === undefined ? '' : ` ${hint}`));
   };
 
   const enqueue: Handler = async (call) => {
@@ -39,8 +39,9 @@ export const asyncHandlers = (
     callLater: enqueue,
     callLaterWithPath: enqueue,
 
-    cancelCall: async ({ params }) => {
-      const callId = params['name'] ?? '';
+    cancelCall: async ({ target }) => {
+      const callId = callIdOf(target);
+      if (callId === undefined) return text(404, 'a call cannot have that id');
       const { cancelled, running, unreachable } = await queues.cancel(callId);
       const headers = { ...missingNodes(unreachable), 'x-call-id': callId };
       if (cancelled > 0) return empty(202, headers);
@@ -50,4 +51,11 @@ export const asyncHandlers = (
       return text(httpStatus('unavailable'), sentence, headers);
     },
   };
+};
+
+/** As `X-Call-Id` said it: a header is bytes, and what stands for them in a target is `%XX`. Undefined for what no header can say. */
+const callIdOf = (target: string): string | undefined => {
+  const written = target.slice(target.lastIndexOf('/') + 1).replace(/\?.*$/, '');
+  const id = written.replace(/%([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
+  return /^[\u0020-\u007e\u0080-\u00ff]+$/.test(id) ? id : undefined;
 };

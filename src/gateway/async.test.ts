@@ -121,6 +121,23 @@ describe('what waits at other nodes', () => {
     expect((await cancel('runs')).status).toBe(409);
   });
 
+  it.each([
+    ['urn:uuid:1', 'urn:uuid:1'],
+    ['a b', 'a%20b'],
+    ['a/b?c', 'a%2Fb%3fc'],
+    ['100%', '100%25'],
+    // Two bytes of UTF-8, as a header holds them.
+    ['caf\u00c3\u00a9', 'caf%C3%A9'],
+  ])('is cancelled whatever its id is: %s', async (callId, written) => {
+    await wait(callId);
+    expect((await cancel(written)).status).toBe(202);
+    expect(await other.queue.stats()).toEqual([]);
+  });
+
+  it('has no id that a header cannot say', async () => {
+    for (const written of ['a%0Ab', '%00', '%7f']) expect((await cancel(written)).status).toBe(404);
+  });
+
   it('is not said to be nowhere while a node does not answer', async () => {
     node.peers.push(createPeerHost('node-3', () => Promise.reject(new Error('gone'))));
     const answer = await cancel('somewhere');

@@ -81,6 +81,8 @@ const appFor = (audience: Audience, handlers: Record<RouteName, Handler>, needs:
 /** `/system/function/{name}` as the router writes it. */
 const pattern = (path: string): string =>
   path
+    // A name of a function, or the id of a call, which may be anything.
+    .replace('/async-function/{name}', '/async-function/:name{[^/]+}')
     .replace('{name}', ':name{[-a-zA-Z_0-9.]+}')
     .replace('{digest}', ':digest')
     .replace('{path}', ':path{.*}')

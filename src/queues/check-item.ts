@@ -28,6 +28,6 @@ export const notFound = (id: string): SkeinError =>
 
 export const laneIsFull = (lane: string, items: number): SkeinError =>
   new SkeinError(
-    'unavailable',
+    'full',
     `The queue of ${lane} is full: ${items} of its calls wait or run, and others need room too. Try again later.`,
   );

@@ -38,12 +38,12 @@ export class QueueIndex {
     this.#limits = limits;
   }
 
-  /** Keeps room for an item that is being written. `unavailable` when there is none. */
+  /** Keeps room for an item that is being written. `full` when there is none. */
   reserve(lane: string, bytes: number): void {
     const { items, laneItems, laneBytes } = this.#limits;
     if (this.#items >= items || this.#bytes + bytes > this.#limits.bytes) {
       throw new SkeinError(
-        'unavailable',
+        'full',
         `The queue is full: ${this.#items} calls with ${this.#bytes} bytes wait or run. Try again later.`,
       );
     }

@@ -190,7 +190,7 @@ export const queueConformance = (harness: QueueHarness, gaps: QueueGaps = {}): v
   it('refuses more than it may keep, and takes again when there is room', async () => {
     await begin({ items: 3, itemBytes: 2_000 });
     for (const id of ['one', 'two', 'three']) await queue.add(item('a.fn', id));
-    await expect(queue.add(item('b.fn', 'four'))).rejects.toMatchObject({ code: 'unavailable' });
+    await expect(queue.add(item('b.fn', 'four'))).rejects.toMatchObject({ code: 'full' });
     await expect(queue.add(item('b.fn', 'five', 'x'.repeat(2_001)))).rejects.toMatchObject({ code: 'too-large' });
     await (await takeSoon('a.fn')).done();
     await queue.add(item('b.fn', 'four'));
@@ -200,7 +200,7 @@ export const queueConformance = (harness: QueueHarness, gaps: QueueGaps = {}): v
   it('holds each lane to its part, so that there is room for others', async () => {
     await begin({ items: 10, laneItems: 2 });
     for (const id of ['one', 'two']) await queue.add(item('a.fn', id));
-    const refusal = { code: 'unavailable', message: expect.stringContaining('a.fn') as string };
+    const refusal = { code: 'full', message: expect.stringContaining('a.fn') as string };
     await expect(queue.add(item('a.fn', 'three'))).rejects.toMatchObject(refusal);
     await queue.add(item('b.fn', 'four'));
     await (await takeSoon('a.fn')).done();
@@ -213,7 +213,7 @@ export const queueConformance = (harness: QueueHarness, gaps: QueueGaps = {}): v
   it('refuses more bytes than it may keep', async () => {
     await begin({ bytes: 20_000 });
     await queue.add(item('a.fn', 'one', 'x'.repeat(12_000)));
-    await expect(queue.add(item('a.fn', 'two', 'x'.repeat(12_000)))).rejects.toMatchObject({ code: 'unavailable' });
+    await expect(queue.add(item('a.fn', 'two', 'x'.repeat(12_000)))).rejects.toMatchObject({ code: 'full' });
     await queue.add(item('a.fn', 'three', 'small'));
     expect(await ids('a.fn')).toEqual(['one', 'three']);
   });

@@ -1,7 +1,7 @@
 /**
  * A durable queue of work that is done at least once. Items wait in lanes (one per function), first in first out within a
  * lane; whoever takes decides which lane is next and how many run at once. Methods refuse with `SkeinError`s: `too-large`
- * (one item is longer than the queue allows), `unavailable` (full, or the disk or the server does not answer), `invalid`.
+ * (one item is longer than the queue allows), `full`, `unavailable` (the disk or the server does not answer), `invalid`.
  */
 export interface Queue {
   /** All nodes of the federation use this one; else each has its own. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { nearestName } from './nearest-name.ts';
+import { didYouMean, nearestName, nearestNames } from './nearest-name.ts';
 
 const known = ['gateway', 'federation', 'queue', 'log'];
 
@@ -12,6 +12,13 @@ test.each([
   ['lgo', 'log'],
 ])('%s was meant to be %s', (typed, meant) => {
   expect(nearestName(typed, known)).toBe(meant);
+});
+
+test('names up to three, the likeliest first, as one question', () => {
+  const several = ['api-x', 'api-c', 'web', 'apis-b', 'api-b', 'api-a'];
+  expect(nearestNames('api-b', several)).toEqual(['api-b', 'api-x', 'api-c']);
+  expect(didYouMean(['a'])).toBe('did you mean a?');
+  expect(didYouMean(['a', 'b', 'c'])).toBe('did you mean a, b or c?');
 });
 
 test('says nothing when no name is near', () => {

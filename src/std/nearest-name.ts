@@ -1,23 +1,27 @@
 /**
- * The known name that `name` was probably meant to be: the one with the fewest typing slips (a letter too many, too
- * few, another, or two exchanged), or undefined when none is within `maxSlips`, by default a third of the letters.
+ * The known names that `name` was probably meant to be, the likeliest first, `count` at most: those with the fewest typing slips
+ * (a letter too many, too few, another, or two exchanged), none with more than `maxSlips`, by default a third of the letters.
  */
-export const nearestName = (
+export const nearestNames = (
   name: string,
   known: readonly string[],
+  count = 3,
   maxSlips: number = Math.max(1, Math.floor(name.length / 3)),
-): string | undefined => {
-  let nearest: string | undefined;
-  let fewest = maxSlips + 1;
-  for (const candidate of known) {
-    const slips = typingSlips(name.toLowerCase(), candidate.toLowerCase());
-    if (slips < fewest) {
-      fewest = slips;
-      nearest = candidate;
-    }
-  }
-  return nearest;
-};
+): readonly string[] =>
+  known
+    .map((candidate) => ({ candidate, slips: typingSlips(name.toLowerCase(), candidate.toLowerCase()) }))
+    .filter(({ slips }) => slips <= maxSlips)
+    .sort((a, b) => a.slips - b.slips)
+    .slice(0, count)
+    .map(({ candidate }) => candidate);
+
+/** The likeliest of `nearestNames`. */
+export const nearestName = (name: string, known: readonly string[], maxSlips?: number): string | undefined =>
+  nearestNames(name, known, 1, maxSlips)[0];
+
+/** `did you mean a, b or c?`, of one name or more. */
+export const didYouMean = (names: readonly string[]): string =>
+  `did you mean ${names.length < 2 ? names.join('') : `${names.slice(0, -1).join(', ')} or ${names.at(-1)}`}?`;
 
 /** Optimal string alignment distance. */
 const typingSlips = (from: string, to: string): number => {

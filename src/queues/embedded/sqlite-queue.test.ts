@@ -73,7 +73,7 @@ describe('the queue in SQLite', () => {
     let queue = await reopen();
     for (const id of ['one', 'two']) await queue.add(item('a.fn', id));
     queue = await reopen({ items: 2 });
-    await expect(queue.add(item('a.fn', 'three'))).rejects.toMatchObject({ code: 'unavailable' });
+    await expect(queue.add(item('a.fn', 'three'))).rejects.toMatchObject({ code: 'full' });
   });
 
   it('leaves nothing behind of what was done', async () => {

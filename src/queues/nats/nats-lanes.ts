@@ -41,7 +41,7 @@ export class NatsLanes {
     this.#known.set(lane, now);
   }
 
-  /** `unavailable` when the lane holds as many as one may. The count is some seconds old, as far as other nodes add to it. */
+  /** `full` when the lane holds as many as one may. The count is some seconds old, as far as other nodes add to it. */
   reserve(lane: string): void {
     const count = this.#counts.get(lane) ?? 0;
     if (count >= this.#limits.laneItems) throw laneIsFull(lane, count);

@@ -2,7 +2,7 @@ import { JetStreamApiError } from '@nats-io/jetstream';
 import { TimeoutError } from '@nats-io/transport-node';
 import { SkeinError, messageOf } from '../../domain/errors.ts';
 
-/** What the server or the connection refused, in our words: `unavailable`. */
+/** What the server or the connection refused, in our words: `full` or `unavailable`. */
 export const translated = async <T>(work: Promise<T>): Promise<T> => {
   try {
     return await work;
@@ -12,7 +12,7 @@ export const translated = async <T>(work: Promise<T>): Promise<T> => {
     const sentence = full
       ? 'The queue is full: as many calls wait or run as it keeps. Try again later.'
       : `The NATS server did not take it: ${messageOf(error)}. Try again later.`;
-    throw new SkeinError('unavailable', sentence, { cause: error });
+    throw new SkeinError(full ? 'full' : 'unavailable', sentence, { cause: error });
   }
 };
 
