@@ -129,9 +129,11 @@ it('names a misspelt key and what was probably meant', async () => {
 });
 
 it.each([
-  ['functions: [', /is not YAML/],
-  ['', /makes no sense/],
-  ['functions: {A_B: {image: x}}', /function A_B .*service: must be a DNS label/],
+  ['functions: [', /^[^\n]*is not YAML: [^\n]* at line 1, column 13[^\n]*\.$/],
+  ['', /makes no sense: all of it must be a map\.$/],
+  ['functions:', /makes no sense: functions must be a map of names to values\.$/],
+  ['functions: {a: {environment: [x]}}', /functions\.a\.environment must be a map of names to values/],
+  ['functions: {A_B: {image: x}}', /function A_B .*service must be a DNS label/],
   ['functions: {a: {readonly_root_filesystem: perhaps}}', /readonly_root_filesystem/],
   ['functions: {a: {environment_file: [none.yml]}}', /none\.yml cannot be read/],
   ['functions: {a: {image: "${X:?required}"}}', /\$\{X:\?required\} cannot be filled in/],

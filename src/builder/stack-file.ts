@@ -4,6 +4,7 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import { SkeinError, messageOf } from '../domain/errors.ts';
 import { type FunctionDeployment, functionDeployment } from '../domain/function.ts';
+import { firstShape, issueSentence } from '../std/issue-sentence.ts';
 import { nearestName } from '../std/nearest-name.ts';
 import { type Environment, substitute } from './substitute.ts';
 
@@ -142,7 +143,9 @@ const readYaml = async <Schema extends z.ZodType>(
   try {
     raw = parse(text, { schema: 'failsafe', merge: true });
   } catch (cause) {
-    throw new SkeinError('invalid', `${file} is not YAML: ${messageOf(cause)}`, { cause });
+    // What follows its first line is a picture of the place, which the line names.
+    const [what = ''] = messageOf(cause).split('\n');
+    throw new SkeinError('invalid', `${file} is not YAML: ${what.replace(/:$/, '')}.`, { cause });
   }
   const unset = new Set<string>();
   const filled = fillIn(raw, environment, (name) => unset.add(name));
@@ -175,9 +178,10 @@ const check = <Schema extends z.ZodType>(schema: Schema, raw: unknown, place: st
 
 const known = [stack, stackFunction, configuration, environmentFile].flatMap((schema) => Object.keys(schema.shape));
 
-const describe = (issue: z.core.$ZodIssue): string => {
-  const place = issue.path.join('.') || 'it';
-  if (issue.code !== 'unrecognized_keys') return `${place}: ${issue.message}`;
+const describe = (given: z.core.$ZodIssue): string => {
+  const issue = firstShape(given);
+  const place = issue.path.join('.') || 'all of it';
+  if (issue.code !== 'unrecognized_keys') return `${place} ${issueSentence(issue)}`;
   const keys = issue.keys.map((key) => {
     const meant = nearestName(key, known);
     return meant === undefined ? key : `${key} (${meant}?)`;

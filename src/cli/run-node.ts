@@ -1,5 +1,5 @@
 import { timingSafeEqual, createHash } from 'node:crypto';
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { arch, availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { Agent } from '../agent/agent.ts';
@@ -50,6 +50,7 @@ import { createNodeUsage } from '../telemetry/node.ts';
 import type { Tracing } from '../telemetry/otlp/open-tracing.ts';
 import { createPowerMeter } from '../telemetry/power.ts';
 import { settingsOf } from '../agent/labels.ts';
+import { makeDataFolder } from './data-folder.ts';
 import { adminPasswordFile, federationKeyFile, newPassword } from './node-files.ts';
 import { haproxyDataPlane } from './haproxy-data-plane.ts';
 import { makeRunFolder, removeEmptyRunFolder, removeRunFolder } from './run-folder.ts';
@@ -70,7 +71,7 @@ const farewellMs = 150;
 /** The one place where a node is put together from its parts. */
 export const runNode = async (config: Config, log: Log): Promise<RunningNode> => {
   const folder = join(config.data, config.node.name);
-  await makeDataFolder(folder);
+  makeDataFolder(folder);
   const pidFile = join(folder, 'agent.pid');
   const other = readPidFile(pidFile);
   if (other !== undefined) {
@@ -384,14 +385,6 @@ const openQueue = async (config: Config, database: Database, log: Log): Promise<
     import('./nats-config.ts'),
   ]);
   return openNatsQueue(await natsConfig(config.queue), { clock });
-};
-
-const makeDataFolder = async (folder: string): Promise<void> => {
-  try {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
-  } catch (cause) {
-    throw new SkeinError('invalid', `the data folder ${folder} cannot be made: ${(cause as Error).message}`, { cause });
-  }
 };
 
 const adminOf = (secret: string): Admin => {

@@ -1,6 +1,7 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { accessSync, constants, existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { SkeinError } from '../domain/errors.ts';
 import { sweepProcesses } from '../providers/process/sweep.ts';
 import { readPidFile } from '../std/pid-file.ts';
 import { isAlive, type ProcessIdentity } from '../std/process-identity.ts';
@@ -11,12 +12,25 @@ import { sweepNodeFiles } from './node-files.ts';
 const graceMs = 15_000;
 const lookMs = 25;
 
-/** Folders of nodes below a data folder. */
+/** Folders of nodes below a data folder. `forbidden` where they are another user's: what runs there cannot be known. */
 export const nodeFolders = (data: string): readonly string[] => {
   if (!existsSync(data)) return [];
+  mustBeOurs(data);
   return readdirSync(data, { withFileTypes: true })
-    .filter((entry) => entry.isDirectory() && existsSync(join(data, entry.name, 'identity.pem')))
-    .map((entry) => join(data, entry.name));
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => join(data, entry.name))
+    .filter((folder) => {
+      mustBeOurs(folder);
+      return existsSync(join(folder, 'identity.pem'));
+    });
+};
+
+const mustBeOurs = (folder: string): void => {
+  try {
+    accessSync(folder, constants.R_OK | constants.X_OK);
+  } catch (cause) {
+    throw new SkeinError('forbidden', `${folder} is another user's: do this as that user`, { cause });
+  }
 };
 
 /** Whether anything of the node runs: its agent, or a data plane that one left behind. */

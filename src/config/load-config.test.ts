@@ -137,7 +137,7 @@ describe('problems', () => {
       'skein.yaml:5: gateway.listen must be host:port, [ipv6]:port or :port',
       '--strategy-name must be one of least-loaded, recalc, static, all-local',
       'skein.yaml:8: capacity.slots must be at least 1',
-      'skein.yaml:7: queue.ms must be a whole number',
+      'skein.yaml:7: queue.ms must be a number',
       '--limits-body-bytes must be at least 0',
       'SKEIN_LOG_LEVEL must be one of debug, info, warn, error, silent',
     ]);

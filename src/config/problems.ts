@@ -1,6 +1,5 @@
 import type { z } from 'zod';
-
-type Issue = z.core.$ZodIssue;
+import { issueSentence } from '../std/issue-sentence.ts';
 
 /** One sentence for each issue; `place` says where a setting was set. */
 export const problemsOf = (error: z.ZodError, place: (key: string) => string): string[] =>
@@ -13,27 +12,5 @@ export const problemsOf = (error: z.ZodError, place: (key: string) => string): s
       within.length === 0
         ? ''
         : ` (${within.map((part) => (typeof part === 'number' ? `item ${part + 1}` : String(part))).join(', ')})`;
-    return `${place(isTop ? String(issue.path[0]) : key)}${item} ${sentence(issue)}`;
+    return `${place(isTop ? String(issue.path[0]) : key)}${item} ${issueSentence(issue)}`;
   });
-
-const types: Readonly<Record<string, string>> = {
-  int: 'a whole number',
-  number: 'a whole number',
-  string: 'text',
-  array: 'a list',
-  record: 'a map of names to values',
-  object: 'a map',
-};
-
-const sentence = (issue: Issue): string => {
-  if (issue.code === 'invalid_type') return `must be ${types[issue.expected] ?? issue.expected}`;
-  if (issue.code === 'invalid_value') return `must be one of ${issue.values.map(String).join(', ')}`;
-  if (issue.code === 'too_small') {
-    return issue.origin === 'string' ? 'must not be empty' : `must be at least ${issue.minimum}`;
-  }
-  if (issue.code === 'too_big') {
-    const isLong = issue.origin === 'string' || issue.origin === 'array';
-    return isLong ? `must not be longer than ${issue.maximum}` : `must be at most ${issue.maximum}`;
-  }
-  return issue.message;
-};

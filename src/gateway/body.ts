@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { SkeinError, messageOf } from '../domain/errors.ts';
+import { firstShape, issueSentence } from '../std/issue-sentence.ts';
 import type { Call } from './call.ts';
 
 /** Longest JSON body, bytes. */
@@ -58,6 +59,6 @@ const tooLarge = (): SkeinError =>
 const sentence = (issue: z.core.$ZodIssue): string => {
   const where = issue.path.map(String).join('.').slice(0, 100);
   const missing = issue.code === 'invalid_type' && issue.message.endsWith('received undefined');
-  const what = missing ? 'is required' : issue.message.slice(0, 200);
-  return where === '' ? what : `${where}: ${what}`;
+  const what = missing ? 'is required' : issueSentence(firstShape(issue)).slice(0, 200);
+  return where === '' ? `the body ${what}` : `${where}: ${what}`;
 };

@@ -122,7 +122,7 @@ const shown = (name: string): string => JSON.stringify(name.slice(0, 100));
 const notFound = (name: string): SkeinError => new SkeinError('not-found', `secret ${shown(name)} not found`);
 
 const alreadyExists = (name: string): SkeinError =>
-  new SkeinError('exists', `secret ${shown(name)} already exists: update it with PUT`);
+  new SkeinError('exists', `secret ${shown(name)} already exists: update it, with PUT or "skein secret update"`);
 
 const tooLarge = (): SkeinError =>
   new SkeinError('too-large', `a secret may have at most ${maxSecretBytes} bytes: keep larger files in the bundle`);

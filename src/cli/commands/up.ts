@@ -1,4 +1,3 @@
-import { mkdirSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { InvalidArgumentError, Option, type Command } from 'commander';
@@ -8,6 +7,7 @@ import { loadOrCreateSecret } from '../../membership/secret-file.ts';
 import { readPidFile, removePidFile, writePidFile } from '../../std/pid-file.ts';
 import { strategyNamed, strategyNames } from '../../strategies/registry.ts';
 import { createClient } from '../client.ts';
+import { makeDataFolder } from '../data-folder.ts';
 import { readFederation } from '../federation-client.ts';
 import { addGlobals, globalsOf } from '../globals.ts';
 import { liveTable, perSecond, type Sample } from '../live-table.ts';
@@ -119,11 +119,7 @@ const planOf = async (flags: UpFlags, data: string): Promise<FederationPlan> => 
   if (flags.capacity !== undefined && capacity.length !== flags.nodes) {
     throw new UsageError(`--capacity names ${capacity.length} nodes and --nodes ${flags.nodes}: make them agree`);
   }
-  try {
-    mkdirSync(data, { recursive: true, mode: 0o700 });
-  } catch (cause) {
-    throw new SkeinError('invalid', `the data folder ${data} cannot be made: ${(cause as Error).message}`, { cause });
-  }
+  makeDataFolder(data);
   await loadOrCreateFederationKey(federationKeyFile(data));
   const password = await loadOrCreateSecret(adminPasswordFile(data), 'the admin password', newPassword);
   const nodes = Array.from({ length: flags.nodes }, (_, index) => ({
