@@ -24,7 +24,7 @@ export class Outcomes {
       // Anything else is a fault of this program and ends it.
       if (!(error instanceof SkeinError || error instanceof UsageError)) throw error;
       item.error = error;
-      item.result = { outcome: 'failed', ...item.result, error: error.message };
+      item.result = { name: item.name, outcome: 'failed', ...item.result, error: error.message };
       if (this.#items.length > 1) console.error(`skein: ${item.name}: ${error.message}`);
     }
   }

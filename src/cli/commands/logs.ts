@@ -70,7 +70,7 @@ const logs = async (name: string, flags: LogsFlags, command: Command): Promise<v
   });
   if (lines > 0) return;
   await client.describe(name, namespace);
-  if (!globals.json) console.error(`${name} wrote nothing in that time; --since 1h looks further back`);
+  if (!globals.json) console.error(`${name} wrote nothing in that time; a longer --since looks further back`);
 };
 
 const forPeople = (text: string): string => {
