@@ -1,12 +1,13 @@
 import { join } from 'node:path';
 import type { Config } from '../config/schema.ts';
 import type { ChannelCredentials } from '../dataplanes/certificate.ts';
-import { HaproxyDataPlane } from '../dataplanes/haproxy/haproxy-data-plane.ts';
+import { HaproxyDataPlane, type HaproxyDataPlaneNeeds } from '../dataplanes/haproxy/haproxy-data-plane.ts';
 import type { Clock } from '../std/clock.ts';
 import type { Log } from '../telemetry/log.ts';
 
 export type HaproxyFacts = {
   readonly config: Config;
+  readonly telling: HaproxyDataPlaneNeeds['telling'];
   readonly folder: string;
   readonly runFolder: string;
   readonly credentials: ChannelCredentials;
@@ -17,21 +18,20 @@ export type HaproxyFacts = {
 /** `dataPlane.kind: haproxy`, as the configuration wants it. */
 export const haproxyDataPlane = ({
   config,
+  telling,
   folder,
   runFolder,
   credentials,
   clock,
   log,
-}: HaproxyFacts): HaproxyDataPlane => {
-  if (config.log.access === 'on') {
-    log.warn({ setting: 'log.access' }, 'HAProxy writes no access.log: use dataPlane.kind embedded, or its own log');
-  }
-  return new HaproxyDataPlane({
+}: HaproxyFacts): HaproxyDataPlane =>
+  new HaproxyDataPlane({
     folder,
     binary: config.dataPlane.haproxyProgram,
     credentials,
     clock,
     log,
+    telling,
     settings: {
       folder: join(runFolder, 'h'),
       gateway: config.gateway.listen,
@@ -47,4 +47,3 @@ export const haproxyDataPlane = ({
       threads: config.dataPlane.haproxyThreads,
     },
   });
-};

@@ -123,6 +123,12 @@ const assemble = async (
   const tracing = await openTracing(config, log);
   stack.push((ending) => tracing?.close(ending.kind === 'stopped' ? lastSpansMs : 0));
 
+  const telling = {
+    accessLog: config.log.access === 'on' ? join(folder, 'access.log') : undefined,
+    tracing: tracingOf(config),
+    logLevel: config.log.level,
+    logFormat: config.log.format === 'pretty' ? 'human' : 'json',
+  } as const;
   const embedded = (): EmbeddedDataPlane =>
     new EmbeddedDataPlane({
       folder,
@@ -136,20 +142,17 @@ const assemble = async (
         peerSystemSocket: join(runFolder, 'peers.sock'),
         identityFile,
         nodeName: node.name,
-        logLevel: config.log.level,
-        logFormat: config.log.format === 'pretty' ? 'human' : 'json',
+        ...telling,
         peerAckMs: timeouts.peerAckMs,
         maxHeaderBytes: config.limits.headerBytes,
         maxBodyBytes: config.limits.bodyBytes,
         upgradeIdleMs: timeouts.upgradeIdleMs,
         trustedProxies: [...config.gateway.trustedProxies],
-        accessLog: config.log.access === 'on' ? join(folder, 'access.log') : undefined,
-        tracing: tracingOf(config),
       },
     });
   const dataPlane =
     config.dataPlane.kind === 'haproxy'
-      ? haproxyDataPlane({ config, folder, runFolder, credentials, clock, log })
+      ? haproxyDataPlane({ config, telling, folder, runFolder, credentials, clock, log })
       : embedded();
   // Before it starts: a start that fails leaves timers, which would keep this process from ending.
   stack.push((ending) => {

@@ -3,7 +3,7 @@ import { SkeinError } from '../domain/errors.ts';
 import { functionName } from '../domain/function.ts';
 import { isNetwork } from '../std/networks.ts';
 import { strategyNamed, strategyNames } from '../strategies/registry.ts';
-import { logLevels } from '../telemetry/logger.ts';
+import { logLevels } from '../telemetry/log.ts';
 import { parseBootstrapAddress } from './bootstrap-address.ts';
 import { parseListen } from './listen.ts';
 
@@ -294,8 +294,7 @@ export const configSchema = z.strictObject({
       fallback: 'json',
     }),
     access: setting(z.enum(['off', 'on']), {
-      about:
-        'Whether each call to a function is written down, as JSON lines in `access.log` of the node. With `dataPlane.kind: haproxy` none are, and the node warns.',
+      about: 'Whether each call to a function is written down, as JSON lines in `access.log` of the node.',
       fallback: 'off',
     }),
   }),

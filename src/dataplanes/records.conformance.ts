@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { request as httpRequest } from 'node:http';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { call, echo, eventually, Gate, saying } from './calls.testing.ts';
+import { call, echo, eventually, Gate, saying, times } from './calls.testing.ts';
 import type { Nodes } from './serving.testing.ts';
 import { functionPlan, TestNode, type OpenPlane } from './test-node.testing.ts';
 
@@ -107,7 +107,7 @@ export const recordsConformance = (nodes: Nodes, open: OpenPlane): void => {
       expect(await lineOf(node, 'id-nobody')).toMatchObject({ status: 404, reason: 'unknown-function' });
     });
 
-    it('keeps the wait apart from the run, as the metrics do', async () => {
+    it('keeps the wait apart from the run', async () => {
       const [node] = pair();
       const gate = new Gate();
       const { timeoutMs } = functionPlan([]);
@@ -126,6 +126,20 @@ export const recordsConformance = (nodes: Nodes, open: OpenPlane): void => {
       expect(Number(runs['runMs'])).toBeGreaterThanOrEqual(90);
       expect(Number(waits['waitMs'])).toBeGreaterThanOrEqual(90);
       expect(Number(waits['waitMs']) + Number(waits['runMs'])).toBeCloseTo(Number(waits['durationMs']), 1);
+    });
+
+    it('says the same as the metrics', async () => {
+      const [node] = pair();
+      const gate = new Gate();
+      const { timeoutMs } = functionPlan([]);
+      await node.apply(1, {
+        apart: functionPlan([await node.replica('metered', gate.listener)], { queueMs: timeoutMs }),
+      });
+      const calls = times(2, () => call(`${node.url}/function/apart`));
+      await eventually(async () => (await node.observed('apart')).queued === 1, 'the second waits');
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      gate.open();
+      await Promise.all(calls);
       const metrics = (await node.plane.metrics()) as {
         name: string;
         values: { metricName: string; value: number }[];

@@ -11,5 +11,8 @@ export type Log = {
   error(fields: LogFields, sentence: string): void;
 };
 
+export const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const;
+export type LogLevel = (typeof logLevels)[number];
+
 /** For parts whose logs nobody asked for. */
 export const silentLog: Log = { debug() {}, info() {}, warn() {}, error() {} };

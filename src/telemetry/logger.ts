@@ -1,5 +1,5 @@
 import { pino } from 'pino';
-import type { Log, LogFields } from './log.ts';
+import type { Log, LogFields, LogLevel } from './log.ts';
 
 /**
  * Logs of one process, one line an event. `json` is for machines; `human` is for a terminal or a journal. Values of
@@ -12,9 +12,6 @@ export type LoggerOptions = {
   /** Fields that every line carries, such as the node's name. */
   readonly fields?: LogFields;
 };
-
-export const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const;
-export type LogLevel = (typeof logLevels)[number];
 
 /** Where lines go. Every `write` is one line with its newline. */
 export type LogSink = { write(line: string): void };

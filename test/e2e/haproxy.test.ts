@@ -1,4 +1,6 @@
 import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runLoad } from '../../src/loadtest/run-load.ts';
 import { losses } from './outcome.ts';
@@ -26,7 +28,10 @@ describe.skipIf(process.env['CI'] === undefined && !isThere())('three nodes with
 
   beforeAll(async () => {
     bundles = await Bundles.build('burn', 'mirror');
-    federation = await Federation.start({ slots: [4, 8, 8], flags: ['--data-plane-kind', 'haproxy'] });
+    federation = await Federation.start({
+      slots: [4, 8, 8],
+      flags: ['--data-plane-kind', 'haproxy', '--log-access', 'on'],
+    });
     await federation.deploy(bundles, 'burn');
   });
 
@@ -46,6 +51,21 @@ describe.skipIf(process.env['CI'] === undefined && !isThere())('three nodes with
     expect(losses(result)).toEqual({});
     expect(Object.keys(result.nodes).sort()).toEqual(['node-1', 'node-2', 'node-3']);
     await expectNoReload();
+  });
+
+  test('each call is written down, also while the agent is gone', async () => {
+    const node = federation.node(3);
+    const isWritten = (id: string) => (): boolean => {
+      const file = join(node.folder, 'access.log');
+      return existsSync(file) && readFileSync(file, 'utf8').includes(`"callId":"${id}"`);
+    };
+    await node.call('burn?sleep=1', { headers: { 'x-call-id': 'with-agent' } });
+    await until('a call is written down', isWritten('with-agent'));
+    await node.killAgent();
+    await node.call('burn?sleep=1', { headers: { 'x-call-id': 'without-agent' } });
+    await until('a call without an agent is written down', isWritten('without-agent'));
+    await node.restart();
+    await federation.whole();
   });
 
   test('a function is deployed, updated and removed under load without a reload, and no call of another is lost', async () => {

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Demand, Observation, PeerHint } from '../data-plane.ts';
 import type { FunctionKey } from '../../domain/ids.ts';
 import type { Plan } from '../../routing/plan.ts';
-import { logLevels } from '../../telemetry/logger.ts';
+import { logLevels } from '../../telemetry/log.ts';
 
 /**
  * What the agent and the embedded plane's process say to each other: one JSON object a line over a unix socket that

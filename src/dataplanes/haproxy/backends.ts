@@ -1,6 +1,7 @@
 import { errorRules } from './refusal-rules.ts';
 import { act, hiddenAnswer, oneHop, type Section } from './rules.ts';
 import { isQuick, quickAnswer, quickRequest } from './quick.ts';
+import { recordAnswer, recordRun } from './record-rules.ts';
 import { replicaServers, type Server } from './servers.ts';
 import { paths, type Settings } from './settings.ts';
 import type { Shape } from './shape.ts';
@@ -21,6 +22,7 @@ export const waiting = (settings: Settings): Section => [
   `http-request set-header X-Skein-Waits 1 if ${act('wait')}`,
   `http-request set-header X-Skein-Carried 1 if ${act('carry')}`,
   'http-request set-header X-Skein-Tried %[var(txn.tried)] if { var(txn.tried) -m found }',
+  ...recordAnswer(settings, ''),
   `server room unix@${paths(settings).waiting}`,
 ];
 
@@ -58,7 +60,9 @@ export const peersBackend = (settings: Settings, servers: readonly Server[]): Se
     'http-request set-header X-Skein-Function %[var(txn.key)]',
     'http-request set-header X-Skein-Asked 1 if { var(txn.asked) -m int 1 }',
     'http-request set-header X-Skein-Tried "%[var(txn.tried)],%[var(txn.to)]"',
+    ...recordRun(settings),
     'use-server %[var(txn.to)] if TRUE',
+    ...recordAnswer(settings, 'if { srv_name again }'),
     `http-response lua.heard if ${mine}`,
     ...oneHop('response'),
     `http-response del-header x-skein-load if ${mine}`,
@@ -83,12 +87,14 @@ export const functionDefaults = (settings: Settings): Section => {
     // What broke off may have run: only calls that may run twice are sent again.
     'http-request disable-l7-retry unless { method GET HEAD OPTIONS }',
     'http-request set-var(txn.started) date(0,us)',
+    ...recordRun(settings),
     `http-request add-header X-Skein-Node ${nodeName}`,
     'http-request add-header X-Skein-Function %[var(txn.key)]',
     'http-request set-timeout server var(txn.timeout)',
     'http-request set-header X-Timeout %[lua.left]ms if { var(txn.shortened) -m int 1 }',
     `http-request allow if !${isQuick}`,
     ...quickRequest(settings),
+    ...recordAnswer(settings, 'if { srv_name room }'),
     // The waiting room spoke for itself.
     'http-response allow if { srv_name room }',
     'http-response set-var(txn.took) date(0,us),sub(txn.started)',

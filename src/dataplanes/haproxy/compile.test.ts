@@ -31,6 +31,8 @@ const settings: Settings = {
   upgradeIdleMs: 60_000,
   trustedProxies: ['10.0.0.0/8'],
   threads: 1,
+  records: false,
+  traceRatio: undefined,
   lua: '/opt/skein/lua',
 };
 const where = paths(settings);
@@ -76,6 +78,26 @@ describe('compile', () => {
     const golden = join(import.meta.dirname, '../../../test/golden/haproxy.txt');
     if (process.env['UPDATE_GOLDEN'] !== undefined) writeFileSync(golden, text);
     expect(text, 'read the difference; if it is meant, run with UPDATE_GOLDEN=1').toBe(readFileSync(golden, 'utf8'));
+  });
+
+  it('has what tells of calls where somebody asks for it only, and is else the same', () => {
+    const shape = { ...assign(undefined, plan({ hello: rich })), pool: 3 };
+    const linesOf = (changes: Partial<Settings>): string[] =>
+      compile(shape, { ...settings, ...changes }).configuration.split('\n');
+    const plain = linesOf({});
+    const recorded = linesOf({ records: true });
+    const traced = linesOf({ records: true, traceRatio: 0.25 });
+    const added = (before: readonly string[], after: readonly string[]): readonly string[] => {
+      let at = 0;
+      const more = after.filter((line) => line !== before[at] || (at += 1) === 0);
+      expect(at).toBe(before.length);
+      return more;
+    };
+    expect(plain.join('\n')).not.toMatch(/^ring|log-format|x-skein-ran/im);
+    expect(added(plain, recorded).filter((line) => line.startsWith('ring'))).toEqual(['ring calls']);
+    expect(new Set(added(recorded, traced))).toEqual(
+      new Set(['  http-request lua.trace 0.25 if { path_beg /function/ }']),
+    );
   });
 
   it('refuses settings that cannot stand in a configuration', () => {

@@ -3,6 +3,7 @@ import { functionBackends, functionDefaults, peersBackend, system, verdicts, wai
 import { common } from './common.ts';
 import { againFrontend, metricsFrontend, peerFrontend, publicFrontend } from './frontends.ts';
 import { keptBytes, type Section } from './rules.ts';
+import { recordRing } from './record-rules.ts';
 import { entries, mapNames } from './entries.ts';
 import { refusalRules } from './refusal-rules.ts';
 import { peerServers } from './servers.ts';
@@ -29,6 +30,7 @@ export const compile = (shape: Shape, settings: Settings): Compiled => {
     global(settings),
     base(settings),
     ...tables,
+    ...recordRing(settings),
     publicFrontend(settings),
     peerFrontend(settings),
     againFrontend(settings),

@@ -19,6 +19,7 @@ import {
   upgrades,
   type Section,
 } from './rules.ts';
+import { recordAgain, recordCall, recordCallsOnly, recordEnd } from './record-rules.ts';
 import { isQuick, quickRules } from './quick.ts';
 import { paths, type Settings } from './settings.ts';
 import { hostText } from './words.ts';
@@ -27,10 +28,12 @@ export const publicFrontend = (settings: Settings): Section => [
   'frontend public from base',
   `bind ${hostText(settings.gateway.host, settings.gateway.port)} backlog 2048`,
   'maxconn 20000',
+  ...recordCall(settings),
   ...quickRules(settings),
   ...heads(settings),
   ...notAPeer('if { req.fhdr_cnt(dfaas-node-id) gt 0 }'),
   ...target,
+  ...recordCallsOnly(settings),
   ...beginning,
   ...health(settings),
   ...oneHop('request'),
@@ -45,6 +48,7 @@ export const publicFrontend = (settings: Settings): Section => [
   ...tracking,
   'http-after-response set-header X-Start-Time %[var(txn.begun)]000 if { var(txn.begun) -m found }',
   counting(settings),
+  ...recordEnd(settings),
   `use_backend %[var(txn.quick),field(1,:)] if ${isQuick}`,
   ...destinations,
   'default_backend system',
@@ -107,6 +111,7 @@ export const peerFrontend = (settings: Settings): Section => {
     'timeout http-request 5s',
     'option http-ignore-probes',
     'timeout client 5m',
+    ...recordCall(settings),
     ...heads(settings),
     'http-request set-var(sess.key) lua.peer_key unless { var(sess.key) -m found }',
     `http-request set-var(txn.peer) var(sess.key),map_str(${where.map('keys')})`,
@@ -117,6 +122,7 @@ export const peerFrontend = (settings: Settings): Section => {
     'http-request set-var(txn.waits) int(1) if !{ req.fhdr(x-skein-refuse) -m str 425 }',
     'http-request set-var(txn.waits) int(1) if { req.fhdr(x-skein-asked) -m str 1 }',
     ...target,
+    ...recordCallsOnly(settings),
     `http-request set-var(txn.act) str(system) if !${isFunction} !${act('refuse')}`,
     ...health(settings).map((rule) => rule.replace(' if ', ` if ${act('system')} `)),
     ...oneHop('request'),
@@ -133,6 +139,7 @@ export const peerFrontend = (settings: Settings): Section => {
     `http-after-response set-header X-Skein-Load %[lua.load(0)] if ${isFunction} ${act('refuse')}`,
     counting(settings),
     `http-after-response set-status 425 if { var(txn.refusal) -m int 1 } ${act('refuse')}`,
+    ...recordEnd(settings),
     ...destinations,
     'default_backend peer_system',
   ];
@@ -153,6 +160,7 @@ export const againFrontend = (settings: Settings): Section => [
   'http-request lua.again',
   `http-request early-hint X-Skein-Taken "%[var(txn.act)] %[var(txn.to)]" if { var(txn.asked) -m int 1 } ${act('serve', 'run', 'hold', 'forward')}`,
   ...tracking,
+  ...recordAgain(settings),
   `use_backend verdicts if { var(txn.asked) -m int 1 } ${act('wait')}`,
   ...destinations,
 ];

@@ -107,7 +107,8 @@ export class HaproxyDataPlane implements DataPlane {
 
   async metrics(): Promise<readonly unknown[]> {
     if (this.#state.admin === undefined) return [];
-    return haproxyMetrics(await this.observe(), this.reloads);
+    const told = this.#state.wantedSettings.records ? this.#room.metrics() : [];
+    return [...(await haproxyMetrics(await this.observe(), this.reloads)), ...(await told)];
   }
 
   onDemand(listener: (demand: Demand) => void): () => void {

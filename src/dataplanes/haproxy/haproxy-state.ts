@@ -12,11 +12,14 @@ import { HaproxyProcess } from './haproxy-process.ts';
 import { PlanFile, type Ports } from './plan-file.ts';
 import { paths, type Settings } from './settings.ts';
 import type { Shape } from './shape.ts';
+import type { Telling } from './waiting-protocol.ts';
 
 export type HaproxyDataPlaneNeeds = {
   /** Of the node: `plane.pid`, `plane.json`, `plan.json`, `plane.log` live here. */
   readonly folder: string;
-  readonly settings: Omit<Settings, 'lua'>;
+  readonly settings: Omit<Settings, 'lua' | 'records' | 'traceRatio'>;
+  /** Who wants to know of calls; none of it costs anything where nobody does. */
+  readonly telling: Telling;
   /** The program; looked for in the path when it is a bare name. */
   readonly binary: string;
   readonly credentials: ChannelCredentials;
@@ -72,21 +75,28 @@ export class HaproxyState {
   get settings(): Settings {
     const { gateway, peer } = this.address();
     return {
-      ...this.needs.settings,
+      ...this.wantedSettings,
       gateway: { host: gateway.host, port: gateway.port },
       peer: { host: peer.host, port: peer.port },
-      lua: luaFolder,
     };
   }
 
   /** With the ports as wanted. */
   get wantedSettings(): Settings {
-    return { ...this.needs.settings, lua: luaFolder };
+    const { settings, telling } = this.needs;
+    const { accessLog, tracing } = telling;
+    return {
+      ...settings,
+      lua: luaFolder,
+      records: accessLog !== undefined || tracing !== undefined,
+      traceRatio: tracing?.sampleRatio,
+    };
   }
 
   /** What an HAProxy that runs must have been started with, to be adopted. */
   get settingsText(): string {
-    return JSON.stringify({ ...this.needs.settings, binary: this.needs.binary });
+    const { settings, telling, binary } = this.needs;
+    return JSON.stringify({ ...settings, telling, binary });
   }
 
   get paths(): ReturnType<typeof paths> {

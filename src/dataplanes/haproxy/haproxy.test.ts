@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { Agent } from 'node:http';
 import { describe, expect, it } from 'vitest';
 import { identify } from '../../std/process-identity.ts';
@@ -6,12 +5,12 @@ import { call, eventually, Gate, saying, tally, times } from '../calls.testing.t
 import { dataPlaneConformance, type Cannot } from '../data-plane.conformance.ts';
 import { adopted, applyToKilled, pidOf, startsNodes } from '../opened-nodes.testing.ts';
 import { functionPlan } from '../test-node.testing.ts';
+import { haproxyMayBeAbsent } from './is-there.testing.ts';
 import { openHaproxy } from './open.testing.ts';
 
 const trailers = 'HAProxy passes trailers on, and offers no rule that sees them';
 const frozen =
   'HAProxy passes on what a peer says first, but does not act on it: a check finds the silent peer out within two seconds, for the calls that come after';
-const records = 'calls are not written down: HAProxy has a log of its own';
 const spelling = 'HAProxy writes all names of headers in lower case';
 const folded = 'HAProxy joins folded lines, as RFC 9112 (5.2) allows, where others refuse them';
 const lineFeeds = 'HAProxy takes a line feed alone for the end of a line, as RFC 9112 (2.2) allows';
@@ -37,7 +36,7 @@ const cannot: Cannot = {
     'HAProxy reads on after a wish for another protocol that was not granted: what follows is a request of its own to it',
   'such as helo is answered 404 with the one that was meant': nearNames,
   'such as Hello is answered 404 with the one that was meant': nearNames,
-  'the record of a call': records,
+  'says the same as the metrics': 'times of calls are in HAProxy’s own exporter',
   'smuggling: a folded header': folded,
   'smuggling: a folded coding': folded,
   'smuggling: a bare line feed in a header': lineFeeds,
@@ -47,17 +46,7 @@ const cannot: Cannot = {
     'HAProxy ends the connection at once: a client that goes on sending may find it closed before it reads the answer',
 };
 
-const isThere = (): boolean => {
-  try {
-    execFileSync('haproxy', ['-v'], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-};
-
-// Where nobody promises it, HAProxy may be absent; a CI that lacks it must not be green.
-describe.skipIf(process.env['CI'] === undefined && !isThere())('with HAProxy', () => {
+describe.skipIf(haproxyMayBeAbsent())('with HAProxy', () => {
   dataPlaneConformance('haproxy', openHaproxy, cannot);
 
   describe('its processes', () => {

@@ -23,7 +23,14 @@ export class KeptWaitingRoom {
       pidFile: join(folder, 'waiting.pid'),
       launchFile: join(folder, 'waiting.json'),
       logFile: state.logFile,
-      launch: { socket: where.waiting, again: where.again, control: where.waitingControl, nodeName: settings.nodeName },
+      launch: {
+        socket: where.waiting,
+        again: where.again,
+        control: where.waitingControl,
+        calls: where.calls,
+        nodeName: settings.nodeName,
+        telling: needs.telling,
+      },
       environment: environment(),
       onDemand,
       onGone: () => {
@@ -44,6 +51,11 @@ export class KeptWaitingRoom {
   /** How many calls wait for room, by function. */
   queued(): Promise<{ readonly [key: FunctionKey]: number }> {
     return this.#process.queued();
+  }
+
+  /** Of what it tells of calls; in the form of prom-client's `getMetricsAsJSON`. */
+  metrics(): Promise<readonly unknown[]> {
+    return this.#process.metrics();
   }
 
   /** Leaves it as it is. */

@@ -1,22 +1,13 @@
-import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { call, echo, saying, times } from '../calls.testing.ts';
 import { functionPlan, TestNode, type OpenPlane } from '../test-node.testing.ts';
 import { openMemory } from '../memory/open.testing.ts';
+import { haproxyMayBeAbsent } from './is-there.testing.ts';
 import { openHaproxy } from './open.testing.ts';
 
-const isThere = (): boolean => {
-  try {
-    execFileSync('haproxy', ['-v'], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-};
-
 /** Nodes of one federation may have planes of different kinds. */
-describe.skipIf(process.env['CI'] === undefined && !isThere()).each<[string, OpenPlane, OpenPlane]>([
+describe.skipIf(haproxyMayBeAbsent()).each<[string, OpenPlane, OpenPlane]>([
   ['HAProxy sends to Skein’s own plane', openHaproxy, openMemory],
   ['Skein’s own plane sends to HAProxy', openMemory, openHaproxy],
 ])('%s', (_name, openSender, openOthers) => {

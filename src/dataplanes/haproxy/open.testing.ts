@@ -4,9 +4,10 @@ import { silentLog } from '../../telemetry/log.ts';
 import { selfSigned } from '../certificate.ts';
 import type { PlaneFacts } from '../test-node.testing.ts';
 import { HaproxyDataPlane } from './haproxy-data-plane.ts';
+import type { Telling } from './waiting-protocol.ts';
 
 /** An HAProxy for a test. */
-export const openHaproxy = async (facts: PlaneFacts): Promise<HaproxyDataPlane> => {
+export const openHaproxy = async (facts: PlaneFacts, tracing?: Telling['tracing']): Promise<HaproxyDataPlane> => {
   const { folder, name, identity, peerAckMs, maxHeaderBytes, maxBodyBytes, upgradeIdleMs, trustedProxies } = facts;
   return new HaproxyDataPlane({
     folder,
@@ -14,6 +15,12 @@ export const openHaproxy = async (facts: PlaneFacts): Promise<HaproxyDataPlane> 
     credentials: await selfSigned(identity.privateKey, systemClock.now()),
     clock: systemClock,
     log: silentLog,
+    telling: {
+      accessLog: facts.accessLog ? join(folder, 'access.log') : undefined,
+      tracing,
+      logLevel: 'info',
+      logFormat: 'json',
+    },
     settings: {
       folder: join(folder, 'h'),
       gateway: { host: '127.0.0.1', port: 0 },

@@ -25,6 +25,10 @@ export type Settings = {
   readonly trustedProxies: readonly string[];
   /** Bounds are exact with one; each more may pass them by one call for a moment. */
   readonly threads: number;
+  /** Whether calls are told of once they have ended (`record-rules.ts`). */
+  readonly records: boolean;
+  /** The part of the traces that begin here and are kept, 0..1; undefined: `traceparent` travels on as it came. */
+  readonly traceRatio: number | undefined;
   /** The folder of `skein.lua` and what it is made of. */
   readonly lua: string;
 };
@@ -39,6 +43,7 @@ export const paths = ({ folder }: Pick<Settings, 'folder'>) =>
     again: join(folder, 'again.sock'),
     waiting: join(folder, 'wait.sock'),
     waitingControl: join(folder, 'waitc.sock'),
+    calls: join(folder, 'calls.sock'),
     map: (name: MapName) => join(folder, `${name}.map`),
     anchor: (name: string) => join(folder, `${name}.crt`),
   }) as const satisfies PeerFiles & Record<string, unknown>;

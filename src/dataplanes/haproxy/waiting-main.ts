@@ -1,12 +1,13 @@
 /**
  * The waiting room's process: `waiting-main.ts LAUNCH-FILE`. It goes on when the agent is gone; the next one adopts it
- * by its control socket (a file that only its own user can open).
+ * by its control socket (a file that only its own user can open). HAProxy tells it of calls that have ended, too.
  */
 import { readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { createServer, type Socket } from 'node:net';
 import { systemClock } from '../../std/clock.ts';
 import { readLines } from '../../std/read-lines.ts';
+import type { CallTelling } from './call-telling.ts';
 import { waitingLaunch, type WaitingReport } from './waiting-protocol.ts';
 import { WaitingRoom } from './waiting-room.ts';
 
@@ -29,22 +30,46 @@ const room = new WaitingRoom({
   },
 });
 
+/** Its modules are loaded where somebody wants to know of calls only. */
+const openTelling = async (): Promise<CallTelling | undefined> => {
+  const { accessLog, tracing } = settings.telling;
+  if (accessLog === undefined && tracing === undefined) return undefined;
+  const { CallTelling: Opened } = await import('./call-telling.ts');
+  return Opened.open(settings, systemClock);
+};
+
+const answer = async (agent: Socket, asked: string): Promise<void> => {
+  if (asked === 'metrics') tell(agent, { kind: 'metrics', metrics: (await telling?.metrics()) ?? [] });
+  else tell(agent, { kind: 'queued', functions: room.queued() });
+};
+
 const control = createServer((agent) => {
   agents.add(agent);
   agent.on('error', () => agent.destroy());
   agent.once('close', () => agents.delete(agent));
   tell(agent, { kind: 'hello', pid: process.pid });
-  readLines(agent, () => tell(agent, { kind: 'queued', functions: room.queued() }));
+  readLines(agent, (line) => void answer(agent, line));
 });
 
-process.on('SIGTERM', () => process.exit(0));
-process.on('SIGINT', () => process.exit(0));
+let stopping = false;
+
+const stop = async (): Promise<void> => {
+  if (stopping) return;
+  stopping = true;
+  await telling?.close();
+  process.exit(0);
+};
+
+process.on('SIGTERM', () => void stop());
+process.on('SIGINT', () => void stop());
 process.on('uncaughtException', (error) => {
   // One broken call must not end all the others.
   console.error(error.stack ?? error.message);
 });
 
-await Promise.all([settings.socket, settings.control].map((path) => rm(path, { force: true })));
+const sockets = [settings.socket, settings.control, settings.calls];
+await Promise.all(sockets.map((path) => rm(path, { force: true })));
 const mask = process.umask(0o177);
 await room.listen(settings.socket);
+const telling = await openTelling();
 control.listen(settings.control, () => process.umask(mask));

@@ -26,17 +26,20 @@ export type WaitingProcessNeeds = {
   readonly onGone: () => void;
 };
 
-const startMs = 15_000;
+/** A machine that has its hands full takes its time. */
+const startMs = 30_000;
 const answerMs = 5_000;
 const pollMs = 15;
 
+type Asked = Readonly<Record<'queued' | 'metrics', ((report: WaitingReport | undefined) => void)[]>>;
 type Queued = { readonly [key: FunctionKey]: number };
 
 /** The waiting room as its agent sees it: a process that is started, adopted and asked. */
 export class WaitingProcess {
   readonly #needs: WaitingProcessNeeds;
   #socket: Socket | undefined;
-  #asked: ((queued: Queued) => void)[] = [];
+  /** Answers come in the order of the questions of one kind. */
+  readonly #asked: Asked = { queued: [], metrics: [] };
 
   constructor(needs: WaitingProcessNeeds) {
     this.#needs = needs;
@@ -84,17 +87,15 @@ export class WaitingProcess {
   }
 
   /** How many calls wait for room, by function; nothing where it does not answer. */
-  queued(): Promise<Queued> {
-    const socket = this.#socket;
-    if (socket === undefined || !socket.writable) return Promise.resolve({});
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => socket.destroy(), answerMs);
-      this.#asked.push((queued) => {
-        clearTimeout(timer);
-        resolve(queued);
-      });
-      socket.write('queued\n');
-    });
+  async queued(): Promise<Queued> {
+    const report = await this.#ask('queued');
+    return report?.kind === 'queued' ? report.functions : {};
+  }
+
+  /** Of what it tells of calls; nothing where it does not answer. */
+  async metrics(): Promise<readonly unknown[]> {
+    const report = await this.#ask('metrics');
+    return report?.kind === 'metrics' ? report.metrics : [];
   }
 
   /** Leaves it as it is. */
@@ -118,6 +119,19 @@ export class WaitingProcess {
     removePidFile(this.#needs.pidFile);
   }
 
+  #ask(kind: keyof Asked): Promise<WaitingReport | undefined> {
+    const socket = this.#socket;
+    if (socket === undefined || !socket.writable) return Promise.resolve(undefined);
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => socket.destroy(), answerMs);
+      this.#asked[kind].push((report) => {
+        clearTimeout(timer);
+        resolve(report);
+      });
+      socket.write(`${kind}\n`);
+    });
+  }
+
   #open(): Promise<void> {
     return new Promise((resolve, reject) => {
       const socket = connect(this.#needs.launch.control);
@@ -131,7 +145,7 @@ export class WaitingProcess {
       readLines(socket, (line) => {
         const report = JSON.parse(line) as WaitingReport;
         if (report.kind === 'demand') this.#needs.onDemand(report.demand);
-        else if (report.kind === 'queued') this.#asked.shift()?.(report.functions);
+        else if (report.kind !== 'hello') this.#asked[report.kind].shift()?.(report);
         else {
           clearTimeout(timer);
           socket.off('error', fail);
@@ -145,7 +159,7 @@ export class WaitingProcess {
   }
 
   #closed(socket: Socket): void {
-    for (const answer of this.#asked.splice(0)) answer({});
+    for (const asked of Object.values(this.#asked)) for (const answer of asked.splice(0)) answer(undefined);
     if (this.#socket !== socket) return;
     this.#socket = undefined;
     this.#needs.onGone();
