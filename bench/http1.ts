@@ -1,4 +1,3 @@
-import { fork, type ChildProcess } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer as createHttpServer, type RequestListener } from 'node:http';
 import { createServer, type AddressInfo } from 'node:net';
@@ -13,10 +12,10 @@ import { dialTo } from '../src/dataplanes/http1/dial.ts';
 import { Http1Server } from '../src/dataplanes/http1/server.ts';
 import type { Outgoing } from '../src/dataplanes/exchange.ts';
 import { systemClock } from '../src/std/clock.ts';
+import { forkServer, type ForkedServer } from './lib/forked-server.ts';
 import { numbers, positive, readOptions } from './lib/options.ts';
-import { treeOf } from './lib/processes.ts';
 import { machineNow, publish } from './lib/report.ts';
-import { showSpread, spreadOf, sum, type Spread } from './lib/statistics.ts';
+import { inTurn, ratioIn, showSpread, spreadIn, sum } from './lib/statistics.ts';
 import { runWrk, type Measured } from './lib/wrk.ts';
 
 const about = `One hop of HTTP/1.1 and nothing else: 11 bytes POSTed by wrk through a process that passes them on to an echo
@@ -108,25 +107,15 @@ const play = async (role: Role, path: string): Promise<void> => {
 
 // ---- the measurement
 
-type Way = { readonly url: string; readonly child: ChildProcess };
 type Run = Measured & { readonly cpuUs: number };
 
-const start = async (role: Role, path: string): Promise<Way> => {
-  const child = fork(import.meta.filename, [role, path]);
-  const port = await new Promise<unknown>((resolve, reject) => {
-    child.once('message', resolve).once('error', reject);
-    child.once('exit', () => reject(new Error(`the process for ${role} ended`)));
-  });
-  return { child, url: `http://127.0.0.1:${String(port)}/` };
+const measure = async (way: ForkedServer, connections: number, seconds: number): Promise<Run> => {
+  const before = way.cpuMs();
+  const measured = await runWrk(urlOf(way), connections, seconds, body);
+  return { ...measured, cpuUs: ((way.cpuMs() - before) * 1000) / measured.requests };
 };
 
-const cpuMs = ({ child }: Way): number => sum(treeOf(child.pid ?? 0).map(({ cpuMs }) => cpuMs));
-
-const measure = async (way: Way, connections: number, seconds: number): Promise<Run> => {
-  const before = cpuMs(way);
-  const measured = await runWrk(way.url, connections, seconds, body);
-  return { ...measured, cpuUs: ((cpuMs(way) - before) * 1000) / measured.requests };
-};
+const urlOf = ({ port }: ForkedServer): string => `http://127.0.0.1:${port}/`;
 
 const main = async (): Promise<void> => {
   const options = readOptions('http1', about, {
@@ -139,33 +128,28 @@ const main = async (): Promise<void> => {
   const rounds = positive(options.rounds);
   const folder = await mkdtemp(join(tmpdir(), 'skein-http1-'));
   const path = join(folder, 'echo');
-  const ways: Way[] = [];
+  const ways: ForkedServer[] = [];
   try {
-    for (const role of ['echo', 'node', 'own'] as const) ways.push(await start(role, path));
-    for (const way of ways) await runWrk(way.url, 32, 1, body);
+    for (const role of ['echo', 'node', 'own'] as const)
+      ways.push(await forkServer(import.meta.filename, [role, path]));
+    for (const way of ways) await runWrk(urlOf(way), 32, 1, body);
     const cases: { readonly connections: number; readonly runs: readonly (readonly Run[])[] }[] = [];
     for (const connections of numbers(options.connections)) {
-      const runs: Run[][] = ways.map(() => []);
-      for (let round = 0; round < rounds; round += 1) {
-        for (const [index, way] of ways.entries()) runs[index]?.push(await measure(way, connections, seconds));
-      }
+      const runs = await inTurn(ways, rounds, (way) => measure(way, connections, seconds));
       cases.push({ connections, runs });
     }
     const rows = cases.map(({ connections, runs: [direct = [], node = [], own = []] }) => {
-      const of = (runs: readonly Run[], value: (run: Run) => number): Spread => spreadOf(runs.map(value));
-      const ratio = (runs: readonly Run[], to: readonly Run[], value: (run: Run) => number): Spread =>
-        spreadOf(runs.map((run, index) => value(run) / value(to[index] as Run)));
       const rate = ({ perSecond }: Run): number => perSecond;
       const cpu = ({ cpuUs }: Run): number => cpuUs;
       return [
         String(connections),
-        showSpread(of(node, cpu), 0),
-        showSpread(of(own, cpu), 0),
-        showSpread(ratio(own, node, cpu), 2),
-        showSpread(ratio(node, direct, rate), 2),
-        showSpread(ratio(own, direct, rate), 2),
-        of(node, ({ p99 }) => p99).median.toFixed(2),
-        of(own, ({ p99 }) => p99).median.toFixed(2),
+        showSpread(spreadIn(node, cpu), 0),
+        showSpread(spreadIn(own, cpu), 0),
+        showSpread(ratioIn(own, node, cpu), 2),
+        showSpread(ratioIn(node, direct, rate), 2),
+        showSpread(ratioIn(own, direct, rate), 2),
+        spreadIn(node, ({ p99 }) => p99).median.toFixed(2),
+        spreadIn(own, ({ p99 }) => p99).median.toFixed(2),
         String(sum([direct, node, own].flat().map(({ failed }) => failed))),
       ];
     });
@@ -176,7 +160,7 @@ const main = async (): Promise<void> => {
     const settings = `${rounds} rounds of ${seconds} s each, in turn; median (least–most)`;
     publish({ name: 'http1', settings, tables, data: cases }, machine, options);
   } finally {
-    for (const { child } of ways) child.kill('SIGTERM');
+    for (const way of ways) way.stop();
     await rm(folder, { recursive: true, force: true });
   }
 };

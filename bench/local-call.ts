@@ -1,12 +1,12 @@
-import { fork } from 'node:child_process';
-import { join } from 'node:path';
 import { runLoad } from '../src/loadtest/run-load.ts';
 import { inRepository, withFederation } from './lib/federation.ts';
+import { startDirect } from './lib/forked-server.ts';
 import { numbers, positive, readOptions } from './lib/options.ts';
-import { cpuByRole, treeOf } from './lib/processes.ts';
+import { cpuByRole } from './lib/processes.ts';
+import { hasProgram } from './lib/programs.ts';
 import { machineNow, publish, type Table } from './lib/report.ts';
-import { percent, showSpread, spreadOf, sum, type Spread } from './lib/statistics.ts';
-import { hasWrk, runWrk, type Measured } from './lib/wrk.ts';
+import { inTurn, percent, ratioIn, showSpread, spreadIn, spreadOf, sum, type Spread } from './lib/statistics.ts';
+import { runWrk, type Measured } from './lib/wrk.ts';
 
 const about = `What a node adds to a call that it serves itself: 11 bytes POSTed to a node-mode function that answers with
 them, one replica, keep-alive, a closed loop; once through the node's gateway and once straight to the same
@@ -52,16 +52,12 @@ const clients: Readonly<Record<string, (url: string, count: number, forSeconds: 
 };
 
 const withDirect = async <Result>(work: (server: Server) => Promise<Result>): Promise<Result> => {
-  const child = fork(join(import.meta.dirname, 'lib/direct-server.ts'), [join(folder, 'handler.js')]);
+  const direct = await startDirect();
   try {
-    const port = await new Promise<unknown>((resolve, reject) => {
-      child.once('message', resolve).once('error', reject);
-      child.once('exit', () => reject(new Error('the direct server ended')));
-    });
-    const cpu: Cpu = () => ({ plane: 0, agent: 0, replica: sum(treeOf(child.pid ?? 0).map(({ cpuMs }) => cpuMs)) });
-    return await work({ url: `http://127.0.0.1:${String(port)}/`, cpu });
+    const cpu: Cpu = () => ({ plane: 0, agent: 0, replica: direct.cpuMs() });
+    return await work({ url: `http://127.0.0.1:${direct.port}/`, cpu });
   } finally {
-    child.kill('SIGTERM');
+    direct.stop();
   }
 };
 
@@ -80,11 +76,9 @@ type Case = {
 };
 
 const runCase = async (client: string, count: number, servers: Readonly<Record<Way, Server>>): Promise<Case> => {
-  const runs: Record<Way, Run[]> = { direct: [], gateway: [] };
-  for (let round = 0; round < rounds; round++) {
-    for (const way of ['direct', 'gateway'] as const) runs[way].push(await measure(client, servers[way], count));
-  }
-  return { client, connections: count, runs };
+  const both = [servers.direct, servers.gateway];
+  const [direct = [], gateway = []] = await inTurn(both, rounds, (server) => measure(client, server, count));
+  return { client, connections: count, runs: { direct, gateway } };
 };
 
 const work = async (): Promise<readonly Case[]> => {
@@ -111,15 +105,12 @@ const work = async (): Promise<readonly Case[]> => {
 const chosenClients = async (): Promise<readonly string[]> => {
   const wanted = options.client === 'both' ? ['wrk', 'skein'] : [options.client];
   if (wanted.some((name) => clients[name] === undefined)) throw new Error('--client is wrk, skein or both');
-  if (!wanted.includes('wrk') || (await hasWrk())) return wanted;
+  if (!wanted.includes('wrk') || (await hasProgram('wrk'))) return wanted;
   console.error('wrk is not installed (Debian: apt-get install wrk): only with the client of Skein');
   return wanted.filter((name) => name !== 'wrk');
 };
 
-const spread = (runs: readonly Run[], value: (run: Run) => number): Spread => spreadOf(runs.map(value));
-
-const ratios = ({ runs }: Case, value: (run: Run) => number): Spread =>
-  spreadOf(runs.gateway.map((run, index) => value(run) / value(runs.direct[index]!)));
+const ratios = ({ runs }: Case, value: (run: Run) => number): Spread => ratioIn(runs.gateway, runs.direct, value);
 
 /** All that the node spends on a request, less what the bare replica spends. */
 const added = ({ runs }: Case): Spread =>
@@ -137,11 +128,11 @@ const tables = (cases: readonly Case[]): readonly Table[] => [
       one.client,
       String(one.connections),
       showSpread(
-        spread(one.runs.direct, ({ perSecond }) => perSecond),
+        spreadIn(one.runs.direct, ({ perSecond }) => perSecond),
         0,
       ),
       showSpread(
-        spread(one.runs.gateway, ({ perSecond }) => perSecond),
+        spreadIn(one.runs.gateway, ({ perSecond }) => perSecond),
         0,
       ),
       showSpread(
@@ -156,14 +147,14 @@ const tables = (cases: readonly Case[]): readonly Table[] => [
     rows: cases.map((one) => [
       one.client,
       String(one.connections),
-      spread(one.runs.direct, ({ p50 }) => p50).median.toFixed(2),
-      spread(one.runs.gateway, ({ p50 }) => p50).median.toFixed(2),
+      spreadIn(one.runs.direct, ({ p50 }) => p50).median.toFixed(2),
+      spreadIn(one.runs.gateway, ({ p50 }) => p50).median.toFixed(2),
       showSpread(
         ratios(one, ({ p50 }) => p50),
         2,
       ),
-      spread(one.runs.direct, ({ p99 }) => p99).median.toFixed(2),
-      spread(one.runs.gateway, ({ p99 }) => p99).median.toFixed(2),
+      spreadIn(one.runs.direct, ({ p99 }) => p99).median.toFixed(2),
+      spreadIn(one.runs.gateway, ({ p99 }) => p99).median.toFixed(2),
       showSpread(
         ratios(one, ({ p99 }) => p99),
         2,
@@ -177,10 +168,10 @@ const tables = (cases: readonly Case[]): readonly Table[] => [
     rows: cases.map((one) => [
       one.client,
       String(one.connections),
-      spread(one.runs.direct, ({ cpuUs }) => cpuUs.replica).median.toFixed(0),
-      spread(one.runs.gateway, ({ cpuUs }) => cpuUs.replica).median.toFixed(0),
-      spread(one.runs.gateway, ({ cpuUs }) => cpuUs.plane).median.toFixed(0),
-      spread(one.runs.gateway, ({ cpuUs }) => cpuUs.agent).median.toFixed(0),
+      spreadIn(one.runs.direct, ({ cpuUs }) => cpuUs.replica).median.toFixed(0),
+      spreadIn(one.runs.gateway, ({ cpuUs }) => cpuUs.replica).median.toFixed(0),
+      spreadIn(one.runs.gateway, ({ cpuUs }) => cpuUs.plane).median.toFixed(0),
+      spreadIn(one.runs.gateway, ({ cpuUs }) => cpuUs.agent).median.toFixed(0),
       showSpread(added(one), 0),
     ]),
   },

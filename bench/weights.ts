@@ -1,16 +1,16 @@
-import { fork, type ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { Worker } from 'node:worker_threads';
 import { AdminSocket } from '../src/dataplanes/haproxy/admin-socket.ts';
 import type { HaproxyDataPlane } from '../src/dataplanes/haproxy/haproxy-data-plane.ts';
 import { openHaproxy } from '../src/dataplanes/haproxy/open.testing.ts';
 import { functionPlan, TestNode } from '../src/dataplanes/test-node.testing.ts';
-import type { LoadOptions } from '../src/loadtest/load-options.ts';
 import type { LoadResult } from '../src/loadtest/load-result.ts';
 import type { ReplicaPlan } from '../src/routing/plan.ts';
-import { inRepository } from './lib/federation.ts';
+import { replicaAt, startDirect } from './lib/forked-server.ts';
+import { loaded } from './lib/loaded.ts';
 import { positive, readOptions } from './lib/options.ts';
+import { serversOf } from './lib/plain-haproxy.ts';
+import { needPrograms } from './lib/programs.ts';
 import { machineNow, publish } from './lib/report.ts';
 import { sum } from './lib/statistics.ts';
 
@@ -28,44 +28,12 @@ const seconds = positive(options.seconds);
 
 type Node = TestNode<HaproxyDataPlane>;
 
-const startReplica = async (id: string): Promise<{ readonly child: ChildProcess; readonly replica: ReplicaPlan }> => {
-  const handler = join(inRepository('bench/functions/echo'), 'handler.js');
-  const child = fork(join(import.meta.dirname, 'lib/direct-server.ts'), [handler]);
-  const port = await new Promise<number>((resolve, reject) => {
-    child.once('message', (message) => resolve(Number(message))).once('error', reject);
-    child.once('exit', () => reject(new Error('a replica ended')));
-  });
-  const address = { kind: 'tcp', host: '127.0.0.1', port } as const;
-  return { child, replica: { id, address, version: '1', weight: 100, maxInFlight: 0 } };
-};
-
-/** Puts load on the function for as long as `work` takes. */
-const loaded = async <Result>(target: string, work: () => Promise<Result>): Promise<readonly [LoadResult, Result]> => {
-  const load: LoadOptions = {
-    target,
-    rate: 'max',
-    durationMs: 3_600_000,
-    connections,
-    body: Buffer.from('Hello Skein'),
-  };
-  const worker = new Worker(join(import.meta.dirname, 'lib/load-worker.ts'), { workerData: load });
-  const ended = new Promise<LoadResult>((resolve, reject) => {
-    worker.once('message', resolve).once('error', reject);
-  });
-  const result = await work();
-  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
-  worker.postMessage('stop');
-  return [await ended, result];
-};
-
 /** The weights of all replicas as HAProxy has them. */
 const inForce = async ({ facts }: Node): Promise<readonly number[]> => {
   const admin = await AdminSocket.open(join(facts.folder, 'h/admin.sock'), 5_000);
-  const lines = (await admin.ask('show servers state')).split('\n').map((line) => line.split(' '));
+  const servers = await serversOf(admin);
   admin.close();
-  return lines
-    .filter(([, backend, , server]) => /^f\d/.test(backend ?? '') && server !== 'room')
-    .map((line) => Number(line[7]));
+  return servers.filter(({ backend, name }) => /^f\d/.test(backend) && name !== 'room').map(({ weight }) => weight);
 };
 
 const work = async (replicas: readonly ReplicaPlan[], a: Node, b: Node) => {
@@ -87,10 +55,10 @@ const work = async (replicas: readonly ReplicaPlan[], a: Node, b: Node) => {
     return a.apply(slots, { weighed: plan }, [b.asPeer(slots)]);
   };
   await apply(0);
-  const url = `${a.url}/function/weighed`;
-  await loaded(url, () => pause(1_000));
-  const [still] = await loaded(url, () => pause(seconds * 1_000));
-  const [changing, tookMs] = await loaded(url, async () => {
+  const load = { target: `${a.url}/function/weighed`, connections };
+  await loaded(load, () => pause(1_000));
+  const [still] = await loaded(load, () => pause(seconds * 1_000));
+  const [changing, tookMs] = await loaded(load, async () => {
     await pause(500);
     const from = performance.now();
     for (let turn = 1; turn <= changes; turn += 1) await apply(turn);
@@ -103,17 +71,20 @@ const work = async (replicas: readonly ReplicaPlan[], a: Node, b: Node) => {
 };
 
 const measure = async () => {
-  const started = await Promise.all(['first', 'second', 'third'].map(startReplica));
+  await needPrograms('haproxy');
+  const started = await Promise.all(
+    ['first', 'second', 'third'].map(async (id) => ({ id, server: await startDirect() })),
+  );
   const nodes: Node[] = [];
   try {
     for (const name of ['a', 'b']) nodes.push(await TestNode.start(name, openHaproxy));
     return await work(
-      started.map(({ replica }) => replica),
+      started.map(({ id, server }) => replicaAt(id, server, 100)),
       ...(nodes as [Node, Node]),
     );
   } finally {
     await Promise.all(nodes.map((node) => node.stop()));
-    for (const { child } of started) child.kill('SIGTERM');
+    for (const { server } of started) server.stop();
   }
 };
 

@@ -1,4 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { readPidFile } from '../../src/std/pid-file.ts';
+import { sum } from './statistics.ts';
 
 /** Of the kernel's clock ticks in /proc: `USER_HZ`, 100 on every Linux that Node runs on. */
 const ticksPerSecond = 100;
@@ -33,6 +36,15 @@ const read = (pid: number): ProcessInfo | undefined => {
     return undefined;
   }
 };
+
+export const cpuMsOf = (processes: readonly ProcessInfo[]): number => sum(processes.map(({ cpuMs }) => cpuMs));
+
+/** The processes of a node's data plane, by the pid files in the node's folder. */
+export const planeOf = (folder: string): readonly ProcessInfo[] =>
+  ['plane.pid', 'waiting.pid'].flatMap((name) => {
+    const found = readPidFile(join(folder, name));
+    return found === undefined ? [] : treeOf(found.pid);
+  });
 
 /** Proportional set size, bytes: shared pages count by the share of each process, so that sums are true. 0 once it is gone. */
 export const pssOf = (pid: number): number => {

@@ -7,6 +7,26 @@ export const spreadOf = (values: readonly number[]): Spread => ({
   max: Math.max(...values),
 });
 
+/** Of one figure of several runs. */
+export const spreadIn = <Run>(runs: readonly Run[], figure: (run: Run) => number): Spread => spreadOf(runs.map(figure));
+
+/** Of a figure as a multiple of what it was in `to`, run by run: those of the same round are neighbours in time. */
+export const ratioIn = <Run>(runs: readonly Run[], to: readonly Run[], figure: (run: Run) => number): Spread =>
+  spreadOf(runs.map((run, index) => figure(run) / figure(to[index]!)));
+
+/** Measures each of the ways once in every round, so that a busy machine slows all of them. Answers the runs of each. */
+export const inTurn = async <Way, Run>(
+  ways: readonly Way[],
+  rounds: number,
+  measure: (way: Way) => Promise<Run>,
+): Promise<readonly (readonly Run[])[]> => {
+  const runs: Run[][] = ways.map(() => []);
+  for (let round = 0; round < rounds; round += 1) {
+    for (const [index, way] of ways.entries()) runs[index]!.push(await measure(way));
+  }
+  return runs;
+};
+
 /** Of an even number of values, the mean of the middle two. */
 export const medianOf = (values: readonly number[]): number => {
   const sorted = values.toSorted((one, other) => one - other);

@@ -16,16 +16,6 @@ export type Measured = {
   readonly failed: number;
 };
 
-export const hasWrk = async (): Promise<boolean> => {
-  try {
-    await run('wrk', ['--version']);
-    return true;
-  } catch (error) {
-    // It exits with 1 after saying its version.
-    return (error as NodeJS.ErrnoException).code !== 'ENOENT';
-  }
-};
-
 /** `wrk`, one thread, with the same POST again and again. */
 export const runWrk = async (url: string, connections: number, seconds: number, body: string): Promise<Measured> => {
   const folder = await mkdtemp(join(tmpdir(), 'skein-wrk-'));
