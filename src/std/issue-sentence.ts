@@ -14,20 +14,16 @@ const types: Readonly<Record<string, string>> = {
 
 /** What a value must be, to be read behind its name: `must be a list`. Sentences that a schema brings itself stay as they are. */
 export const issueSentence = (issue: Issue): string => {
-  switch (issue.code) {
-    case 'invalid_type':
-      return `must be ${types[issue.expected] ?? issue.expected}`;
-    case 'invalid_value':
-      return `must be one of ${issue.values.map(String).join(', ')}`;
-    case 'too_small':
-      return own(issue) ?? (issue.origin === 'string' ? 'must not be empty' : `must be at least ${issue.minimum}`);
-    case 'too_big': {
-      const isLong = issue.origin === 'string' || issue.origin === 'array';
-      return own(issue) ?? (isLong ? `must not be longer than ${issue.maximum}` : `must be at most ${issue.maximum}`);
-    }
-    default:
-      return issue.message;
+  if (issue.code === 'invalid_type') return `must be ${types[issue.expected] ?? issue.expected}`;
+  if (issue.code === 'invalid_value') return `must be one of ${issue.values.map(String).join(', ')}`;
+  if (issue.code === 'too_small') {
+    return own(issue) ?? (issue.origin === 'string' ? 'must not be empty' : `must be at least ${issue.minimum}`);
   }
+  if (issue.code === 'too_big') {
+    const isLong = issue.origin === 'string' || issue.origin === 'array';
+    return own(issue) ?? (isLong ? `must not be longer than ${issue.maximum}` : `must be at most ${issue.maximum}`);
+  }
+  return issue.message;
 };
 
 const own = ({ message }: Issue): string | undefined => (/^Too (small|big):/.test(message) ? undefined : message);
