@@ -6,6 +6,7 @@ import type { Http1Incoming } from './incoming.ts';
 import type { LeastIntake } from './intake.ts';
 import type { LineBounds } from './line-scanner.ts';
 import type { Http1Outgoing } from './outgoing.ts';
+import { reread } from './reading.ts';
 import { ServerConnection, type ConnectionNeeds } from './server-connection.ts';
 
 export type Http1Limits = {
@@ -59,8 +60,10 @@ export class Http1Server implements ConnectionNeeds {
     this.#keepAliveText = `Connection: keep-alive\r\nKeep-Alive: timeout=${idleSeconds}\r\n\r\n`;
     this.#readDate();
     sockets.maxConnections = limits.maxConnections;
-    sockets.on('connection', this.#opened);
-    sockets.on(sockets instanceof TlsServer ? 'secureConnection' : 'connection', this.#connected);
+    if (sockets instanceof TlsServer) {
+      sockets.on('connection', this.#opened);
+      sockets.on('secureConnection', this.#connected);
+    } else sockets.on('connection', this.#accepted);
     this.#stopTurning = clock.every(turnMs, () => this.#look());
   }
 
@@ -90,6 +93,12 @@ export class Http1Server implements ConnectionNeeds {
   gone(connection: ServerConnection): void {
     this.#connections.delete(connection);
   }
+
+  readonly #accepted = (given: Socket): void => {
+    const socket = reread(given);
+    this.#opened(socket);
+    this.#connected(socket);
+  };
 
   readonly #opened = (socket: Socket): void => {
     this.#open.add(socket);
