@@ -1,6 +1,6 @@
-import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { FunctionKey } from '../domain/ids.ts';
 import type { Reason } from '../domain/reason.ts';
+import { counter, gauge, histogram, TimeTally, type Labels, type MetricJson } from './tallies.ts';
 
 /**
  * What the data plane's process counts of requests. Names and labels are OpenFaaS' and DESIGN.md's; `function_name` is
@@ -11,24 +11,10 @@ export type PlaneInstruments = {
   meter(key: FunctionKey): FunctionMeter;
   /** A call for a name that nobody knows: counted without the name. */
   unknownFunction(): void;
-  /** Drops the series of functions that are not among `keys`. */
+  /** Drops the series of functions that are not among `keys`; what their meters count after that is not shown. */
   retain(keys: Iterable<FunctionKey>): void;
   /** For the node's `/metrics`: what `Observation.metrics` carries. */
   readonly metrics: () => Promise<readonly unknown[]>;
-};
-
-/** Counts the calls of one function. Labels are resolved once: a call costs about two microseconds in all. */
-export type FunctionMeter = {
-  started(): void;
-  /** Answered, by whomever: the status that the client got, and the time since it was started. */
-  finished(status: number, seconds: number): void;
-  /** Handed to a peer and accepted there. `peer` is the peer's name. */
-  forwarded(peer: string): void;
-  rejected(reason: Reason): void;
-  /** Given to a replica of this node or to a peer, after so long a wait for either. */
-  waited(seconds: number): void;
-  /** A replica of this node answered to the end, in so long. */
-  ran(seconds: number): void;
 };
 
 export type PlaneGauges = {
@@ -39,163 +25,128 @@ export type PlaneGauges = {
 /** Bounds of the label `peer` for one function; more are counted together as `other`. */
 const maxPeers = 512;
 
+const answerBounds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+const waitBounds = [0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+const runBounds = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+
+/** Functions choose their status: what is no HTTP status must not make series without end. */
+const otherCode = 0;
+
+/** Counts the calls of one function. */
+export class FunctionMeter {
+  startedCount = 0;
+  readonly waitTimes = new TimeTally(waitBounds);
+  readonly runTimes = new TimeTally(runBounds);
+  readonly byCode = new Map<number, TimeTally>();
+  readonly byPeer = new Map<string, number>();
+  readonly byReason = new Map<Reason, number>();
+
+  started(): void {
+    this.startedCount += 1;
+  }
+
+  /** Answered, by whomever: the status that the client got, and the time since it was started. */
+  finished(status: number, seconds: number): void {
+    const code = Number.isInteger(status) && status >= 100 && status <= 599 ? status : otherCode;
+    let tally = this.byCode.get(code);
+    if (tally === undefined) {
+      tally = new TimeTally(answerBounds);
+      this.byCode.set(code, tally);
+    }
+    tally.observe(seconds);
+  }
+
+  /** Handed to a peer and accepted there. `peer` is the peer's name. */
+  forwarded(peer: string): void {
+    const counted = this.byPeer.has(peer) || this.byPeer.size < maxPeers ? peer : 'other';
+    this.byPeer.set(counted, (this.byPeer.get(counted) ?? 0) + 1);
+  }
+
+  rejected(reason: Reason): void {
+    this.byReason.set(reason, (this.byReason.get(reason) ?? 0) + 1);
+  }
+
+  /** Given to a replica of this node or to a peer, after so long a wait for either. */
+  waited(seconds: number): void {
+    this.waitTimes.observe(seconds);
+  }
+
+  /** A replica of this node answered to the end, in so long. */
+  ran(seconds: number): void {
+    this.runTimes.observe(seconds);
+  }
+}
+
 export const planeInstruments = (gauges: PlaneGauges): PlaneInstruments => {
-  const registry = new Registry();
-  const counters = requestCounters(registry);
-  const inFlight = new Gauge({
-    name: 'skein_requests_in_flight',
-    help: 'Invocations running or waiting at this node.',
-    registers: [registry],
-  });
-  const meters = new Map<FunctionKey, Meter>();
-  const unknown = counters.rejected.labels({ function_name: '', reason: 'unknown-function' });
+  const meters = new Map<FunctionKey, FunctionMeter>();
+  let unknown = 0;
 
   return {
     meter: (key) => {
-      const known = meters.get(key);
-      if (known !== undefined) return known;
-      const meter = createMeter(counters, key);
-      meters.set(key, meter);
+      let meter = meters.get(key);
+      if (meter === undefined) {
+        meter = new FunctionMeter();
+        meters.set(key, meter);
+      }
       return meter;
     },
-    unknownFunction: () => unknown.inc(),
+    unknownFunction: () => {
+      unknown += 1;
+    },
     retain: (keys) => {
       const keep = new Set(keys);
-      for (const [key, meter] of meters) {
-        if (keep.has(key)) continue;
-        meters.delete(key);
-        meter.drop();
-      }
+      for (const key of meters.keys()) if (!keep.has(key)) meters.delete(key);
     },
-    metrics: () => {
-      inFlight.set(gauges.inFlight());
-      return registry.getMetricsAsJSON();
-    },
+    metrics: async () => [
+      ...callMetrics([...meters], unknown),
+      gauge('skein_requests_in_flight', 'Invocations running or waiting at this node.', gauges.inFlight()),
+    ],
   };
 };
 
-type Counters = ReturnType<typeof requestCounters>;
-type Meter = FunctionMeter & { drop(): void };
+type Metered = readonly (readonly [FunctionKey, FunctionMeter])[];
 
-const requestCounters = (registry: Registry) => {
-  const registers = [registry];
-  return {
-    seconds: new Histogram({
-      name: 'gateway_functions_seconds',
-      help: 'Function time taken.',
-      labelNames: ['function_name', 'code'] as const,
-      registers,
-    }),
-    total: new Counter({
-      name: 'gateway_function_invocation_total',
-      help: 'Function metrics.',
-      labelNames: ['function_name', 'code'] as const,
-      registers,
-    }),
-    started: new Counter({
-      name: 'gateway_function_invocation_started',
-      help: 'The total number of function HTTP requests started.',
-      labelNames: ['function_name'] as const,
-      registers,
-    }),
-    forwarded: new Counter({
-      name: 'skein_requests_forwarded_total',
-      help: 'Invocations handed to a peer and accepted there.',
-      labelNames: ['function_name', 'peer'] as const,
-      registers,
-    }),
-    waited: new Histogram({
-      name: 'skein_queue_wait_seconds',
-      help: 'How long calls waited at this node before a replica or a peer had them.',
-      labelNames: ['function_name'] as const,
-      buckets: [0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
-      registers,
-    }),
-    ran: new Histogram({
-      name: 'skein_run_seconds',
-      help: 'How long replicas of this node took to answer, without what came before.',
-      labelNames: ['function_name'] as const,
-      buckets: [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
-      registers,
-    }),
-    rejected: new Counter({
-      name: 'skein_requests_rejected_total',
-      help: 'Invocations refused or failed by the platform, by reason.',
-      labelNames: ['function_name', 'reason'] as const,
-      registers,
-    }),
-  };
+const callMetrics = (meters: Metered, unknown: number): readonly MetricJson[] => {
+  const each = <Series>(of: (meter: FunctionMeter, labels: Labels) => readonly Series[]): readonly Series[] =>
+    meters.flatMap(([function_name, meter]) => of(meter, { function_name }));
+  const answered = each(({ byCode }, labels) =>
+    [...byCode].map(
+      ([code, tally]) => [tally, { ...labels, code: code === otherCode ? 'other' : String(code) }] as const,
+    ),
+  );
+  const refused = each(({ byReason }, labels) =>
+    [...byReason].map(([reason, count]) => [count, { ...labels, reason }] as const),
+  );
+  return [
+    histogram('gateway_functions_seconds', 'Function time taken.', answered),
+    counter(
+      'gateway_function_invocation_total',
+      'Function metrics.',
+      answered.map(([tally, labels]) => [tally.count, labels]),
+    ),
+    counter(
+      'gateway_function_invocation_started',
+      'The total number of function HTTP requests started.',
+      each(({ startedCount }, labels) => [[startedCount, labels]]),
+    ),
+    counter(
+      'skein_requests_forwarded_total',
+      'Invocations handed to a peer and accepted there.',
+      each(({ byPeer }, labels) => [...byPeer].map(([peer, count]) => [count, { ...labels, peer }])),
+    ),
+    histogram(
+      'skein_queue_wait_seconds',
+      'How long calls waited at this node before a replica or a peer had them.',
+      each(({ waitTimes }, labels) => [[waitTimes, labels]]),
+    ),
+    histogram(
+      'skein_run_seconds',
+      'How long replicas of this node took to answer, without what came before.',
+      each(({ runTimes }, labels) => [[runTimes, labels]]),
+    ),
+    counter('skein_requests_rejected_total', 'Invocations refused or failed by the platform, by reason.', [
+      ...refused,
+      [unknown, { function_name: '', reason: 'unknown-function' }],
+    ]),
+  ];
 };
-
-/** A function that is dropped while calls run may still be counted by them; `dropped` keeps its series from returning. */
-const createMeter = (counters: Counters, function_name: FunctionKey): Meter => {
-  const started = counters.started.labels({ function_name });
-  const waited = counters.waited.labels({ function_name });
-  const ran = counters.ran.labels({ function_name });
-  const byCode = new Map<string, (seconds: number) => void>();
-  const byPeer = new Map<string, () => void>();
-  const byReason = new Map<Reason, () => void>();
-  let dropped = false;
-
-  const answered = (code: string) => {
-    const seconds = counters.seconds.labels({ function_name, code });
-    const total = counters.total.labels({ function_name, code });
-    return (value: number) => {
-      seconds.observe(value);
-      total.inc();
-    };
-  };
-  const sentTo = (peer: string) => {
-    const counter = counters.forwarded.labels({ function_name, peer });
-    return () => counter.inc();
-  };
-  const refused = (reason: Reason) => {
-    const counter = counters.rejected.labels({ function_name, reason });
-    return () => counter.inc();
-  };
-
-  return {
-    started: () => {
-      if (!dropped) started.inc();
-    },
-    finished: (status, seconds) => {
-      if (!dropped) remembered(byCode, codeLabel(status), answered)(seconds);
-    },
-    forwarded: (peer) => {
-      if (!dropped) remembered(byPeer, byPeer.size < maxPeers || byPeer.has(peer) ? peer : 'other', sentTo)();
-    },
-    rejected: (reason) => {
-      if (!dropped) remembered(byReason, reason, refused)();
-    },
-    waited: (seconds) => {
-      if (!dropped) waited.observe(seconds);
-    },
-    ran: (seconds) => {
-      if (!dropped) ran.observe(seconds);
-    },
-    drop: () => {
-      dropped = true;
-      counters.waited.remove({ function_name });
-      counters.ran.remove({ function_name });
-      counters.started.remove({ function_name });
-      for (const code of byCode.keys()) {
-        counters.seconds.remove({ function_name, code });
-        counters.total.remove({ function_name, code });
-      }
-      for (const peer of byPeer.keys()) counters.forwarded.remove({ function_name, peer });
-      for (const reason of byReason.keys()) counters.rejected.remove({ function_name, reason });
-    },
-  };
-};
-
-const remembered = <Key, Value>(map: Map<Key, Value>, key: Key, make: (key: Key) => Value): Value => {
-  const known = map.get(key);
-  if (known !== undefined) return known;
-  const made = make(key);
-  map.set(key, made);
-  return made;
-};
-
-/** Functions choose their status: what is no HTTP status must not make series without end. */
-const codeLabel = (status: number): string =>
-  Number.isInteger(status) && status >= 100 && status <= 599 ? String(status) : 'other';
