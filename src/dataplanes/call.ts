@@ -64,7 +64,8 @@ export class Call {
    * what calls had used until a major collection, and every minor one took as long as the calls of a busy moment.
    */
   carrier: { cancel(why: Error): void } | undefined;
-  deadline: NodeJS.Timeout | undefined;
+  /** In the list of those whose time runs. */
+  place = -1;
   bodyBegun = false;
   /** When its time is over, milliseconds, monotonic. */
   endsAt = 0;

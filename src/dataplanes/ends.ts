@@ -2,6 +2,7 @@ import type { Reason } from '../domain/reason.ts';
 import type { FunctionMeter } from '../telemetry/plane-instruments.ts';
 import type { Answer } from './answer.ts';
 import type { Call } from './call.ts';
+import type { Deadlines } from '../std/deadlines.ts';
 import type { PlaneState } from './plane-state.ts';
 import { recordOf } from './record-of.ts';
 import { statusFor } from './first-word.ts';
@@ -13,9 +14,11 @@ export type RefusalDetails = { readonly hint?: string | undefined; readonly clos
 /** How calls end: each once, counted, told of, and with an answer where there can still be one. */
 export class Ends {
   readonly #state: PlaneState;
+  readonly #deadlines: Deadlines<Call>;
 
-  constructor(state: PlaneState) {
+  constructor(state: PlaneState, deadlines: Deadlines<Call>) {
     this.#state = state;
+    this.#deadlines = deadlines;
   }
 
   /** The answer is whole, or nobody waits for it any more. */
@@ -63,7 +66,7 @@ export class Ends {
 
   #over(call: Call, status: number, reason: Reason | undefined): void {
     call.phase = 'ended';
-    clearTimeout(call.deadline);
+    this.#deadlines.remove(call);
     const { onCall, tracer, clock } = this.#state.needs;
     if (call.ranAt > 0) this.#meter(call)?.waited((call.ranAt - call.startedAt) / 1000);
     if (onCall === undefined && tracer === undefined) return;

@@ -1,6 +1,7 @@
 import type { NodeId } from '../domain/ids.ts';
 import type { PeerPlan } from '../routing/plan.ts';
 import type { Clock } from '../std/clock.ts';
+import { Deadlines } from '../std/deadlines.ts';
 import type { Call } from './call.ts';
 import type { ChannelCredentials } from './certificate.ts';
 import type { RawHeaders } from './headers.ts';
@@ -44,17 +45,17 @@ export class PeerClients {
   readonly #clients = new KeptClients();
   readonly #pulse = new PeerPulse({ ask: (peer) => this.#isThere(peer) });
 
+  readonly #deadlines: Deadlines<PeerSend>;
+
   constructor(needs: PeerClientsNeeds) {
     this.#needs = needs;
+    this.#deadlines = new Deadlines(needs.clock, (sending) => sending.late());
   }
 
   send(peer: PeerPlan, call: Call, headers: RawHeaders, events: PeerEvents): void {
-    const sending = new PeerSend(
-      { client: this.#client(peer), pulse: this.#pulse, ackMs: this.#needs.ackMs },
-      peer,
-      call,
-      events,
-    );
+    const { ackMs, clock } = this.#needs;
+    const needs = { client: this.#client(peer), pulse: this.#pulse, ackMs, clock, deadlines: this.#deadlines };
+    const sending = new PeerSend(needs, peer, call, events);
     call.carrier = sending;
     sending.start(headers);
   }
@@ -75,6 +76,7 @@ export class PeerClients {
   /** Ends every connection, also those in use. */
   close(): void {
     this.#clients.close();
+    this.#deadlines.close();
   }
 
   /** A new one when a peer is found somewhere else or with another key. */

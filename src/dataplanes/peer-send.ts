@@ -1,5 +1,7 @@
 import type { Duplex } from 'node:stream';
 import type { PeerPlan } from '../routing/plan.ts';
+import type { Clock } from '../std/clock.ts';
+import type { Deadlines, Timed } from '../std/deadlines.ts';
 import type { Call } from './call.ts';
 import type { RawHeaders } from './headers.ts';
 import type { ClientBody, ClientEvents, ClientExchange } from './http1/client-exchange.ts';
@@ -29,16 +31,21 @@ export type PeerSendNeeds = {
   readonly client: Http1Client;
   readonly pulse: PeerPulse;
   readonly ackMs: number;
+  readonly clock: Clock;
+  /** Of those that wait for the peer's word. */
+  readonly deadlines: Deadlines<PeerSend>;
 };
 
 /** One call on its way to a peer, from the moment it is handed over until it ends there. */
-export class PeerSend implements ClientEvents {
+export class PeerSend implements ClientEvents, Timed {
+  /** When the peer must have said that it took the call. */
+  endsAt = 0;
+  place = -1;
   readonly #needs: PeerSendNeeds;
   readonly #peer: PeerPlan;
   readonly #call: Call;
   readonly #events: PeerEvents;
   #exchange: ClientExchange | undefined;
-  #timer: NodeJS.Timeout | undefined;
   #taken = false;
   #answering = false;
   #settled = false;
@@ -77,7 +84,14 @@ export class PeerSend implements ClientEvents {
 
   /** The client's own bound covers the time until there is a connection. */
   sent(): void {
-    this.#timer = setTimeout(() => this.#fail(this.#bodySent ? 'silent' : 'not-taken'), this.#needs.ackMs);
+    const { clock, ackMs, deadlines } = this.#needs;
+    this.endsAt = clock.monotonic() + ackMs;
+    deadlines.add(this);
+  }
+
+  /** It did not say so in time. */
+  late(): void {
+    this.#fail(this.#bodySent ? 'silent' : 'not-taken');
   }
 
   interim(status: number): void {
@@ -119,7 +133,7 @@ export class PeerSend implements ClientEvents {
   #accept(): void {
     if (this.#taken || this.#settled) return;
     this.#taken = true;
-    clearTimeout(this.#timer);
+    this.#needs.deadlines.remove(this);
     // It has said so; whether it is still there when the answer is long in coming must be asked.
     this.#needs.pulse.watch(this.#peer, this);
     this.#events.accepted();
@@ -127,7 +141,7 @@ export class PeerSend implements ClientEvents {
 
   /** Nothing is waited for any more. */
   #heard(): void {
-    clearTimeout(this.#timer);
+    this.#needs.deadlines.remove(this);
     this.#needs.pulse.unwatch(this.#peer, this);
   }
 

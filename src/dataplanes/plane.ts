@@ -4,6 +4,7 @@ import { admit } from '../routing/admit.ts';
 import { decide, localRoom, nobodyRuns, type Decision } from '../routing/decide.ts';
 import { peerLive, prune, reported } from '../routing/live.ts';
 import type { FunctionPlan, PeerPlan, Plan } from '../routing/plan.ts';
+import { Deadlines } from '../std/deadlines.ts';
 import type { Call } from './call.ts';
 import type { Observation, PeerFunctionHint, PeerHint } from './data-plane.ts';
 import { Demands } from './demands.ts';
@@ -30,6 +31,7 @@ const tickMs = 10;
 export class Plane {
   readonly #needs: PlaneNeeds;
   readonly #state: PlaneState;
+  readonly #deadlines: Deadlines<Call>;
   readonly #ends: Ends;
   readonly #runs: LocalRuns;
   readonly #forwards: Forwards;
@@ -46,16 +48,18 @@ export class Plane {
     this.#needs = needs;
     this.#since = needs.clock.now();
     const state = new PlaneState(needs);
-    const ends = new Ends(state);
+    const deadlines = new Deadlines<Call>(needs.clock, (call) => this.#expire(call));
+    const ends = new Ends(state, deadlines);
     const onFreed = (): void => this.#waiting.drain();
     const wanted = (key: FunctionKey): void => {
       this.#demands.tell(key);
       this.#tick();
     };
     this.#state = state;
+    this.#deadlines = deadlines;
     this.#demands = new Demands(state);
     this.#ends = ends;
-    this.#tunnels = new Tunnels(needs.upgradeIdleMs);
+    this.#tunnels = new Tunnels(needs.upgradeIdleMs, deadlines);
     const tunnels = this.#tunnels;
     const onStranded = (call: Call, function_: FunctionPlan): void => {
       if (call.from === undefined) this.#route(call, true);
@@ -107,6 +111,7 @@ export class Plane {
   /** Ends what it does by itself; call it when nothing comes any more. */
   close(): void {
     this.#tunnels.close();
+    this.#deadlines.close();
     this.#stopTicking?.();
     this.#stopTicking = undefined;
   }
@@ -260,7 +265,7 @@ export class Plane {
     if (ms <= 0) return this.#ends.refuse(call, 'timeout', 504);
     call.shortened = ms < ownMs;
     call.endsAt = startedAt + ms;
-    call.deadline = setTimeout(() => this.#expire(call), ms);
+    this.#deadlines.add(call);
   }
 
   /** Without a tracer the context travels on as it came. */

@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import type { Deadlines } from '../std/deadlines.ts';
 import type { Call } from './call.ts';
 import { valueOf, type RawHeaders } from './headers.ts';
 
@@ -8,11 +9,13 @@ const lastWordsMs = 10_000;
 /** Connections that became another protocol's: bytes go both ways until both sides have ended. */
 export class Tunnels {
   readonly #idleMs: number;
+  readonly #deadlines: Deadlines<Call>;
   readonly #ends = new Set<() => void>();
 
-  /** One that is silent for `idleMs` is ended. */
-  constructor(idleMs: number) {
+  /** One that is silent for `idleMs` is ended; `deadlines` do not bound it any more. */
+  constructor(idleMs: number, deadlines: Deadlines<Call>) {
     this.#idleMs = idleMs;
+    this.#deadlines = deadlines;
   }
 
   /**
@@ -24,7 +27,7 @@ export class Tunnels {
       server.destroy();
       return left();
     }
-    clearTimeout(call.deadline);
+    this.#deadlines.remove(call);
     call.switched = true;
     const protocol = valueOf(raw, 'upgrade') ?? call.upgrade.protocol;
     const client = call.upgrade.accept([...headers, 'Connection', 'Upgrade', 'Upgrade', protocol]);

@@ -50,7 +50,8 @@ export const warmUp = async (path: string, peers: PeerClients, upstream: Upstrea
   });
   await Promise.allSettled(workers);
   agent.destroy();
-  replicas.retain(new Set());
+  replicas.close();
+  plane.close();
   front.close();
   echo.close();
   echo.closeAllConnections();
