@@ -36,11 +36,23 @@ export const isNamed = (token: string, lower: string): boolean => {
 };
 
 /** No line breaks, no controls, nothing beyond Latin-1 that would become one on the wire. */
-const unsendable = /[^\t\x20-\x7e\x80-\xff]/;
-export const isValue = (text: string): boolean => !unsendable.test(text);
+const values = table(/[\t\x20-\x7e\x80-\xff]/);
+export const isValue = (text: string): boolean => end(values, text, 0, text.length) === text.length;
+
+/** A number of up to 16 decimal digits, and nothing else; not a number where it is none that can be counted to. */
+export const decimal = (text: string): number => {
+  if (text.length === 0 || text.length > 16) return Number.NaN;
+  let number = 0;
+  for (let at = 0; at < text.length; at += 1) {
+    const digit = text.charCodeAt(at) - 0x30;
+    if (!(digit >= 0 && digit <= 9)) return Number.NaN;
+    number = 10 * number + digit;
+  }
+  return Number.isSafeInteger(number) ? number : Number.NaN;
+};
 
 const beyondAscii = /[\x80-\xff]/g;
 
 /** A target as it came, with each byte beyond ASCII written as `%XX` (RFC 3986, 2.1): it means the same. */
 export const encodedTarget = (text: string): string =>
-  text.replace(beyondAscii, (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase()}`);
+  isTarget(text) ? text : text.replace(beyondAscii, (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase()}`);

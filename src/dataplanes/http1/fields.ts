@@ -1,4 +1,4 @@
-import { isHost, isNamed, tokenEnd } from './characters.ts';
+import { decimal, isHost, isNamed, tokenEnd } from './characters.ts';
 import { Fault } from './fault.ts';
 import type { LineScanner } from './line-scanner.ts';
 
@@ -90,12 +90,10 @@ const noteHost = (fields: Fields, value: string): Fault | undefined => {
   return undefined;
 };
 
-const digits = /^\d{1,16}$/;
-
 const noteLength = (fields: Fields, value: string): Fault | undefined => {
   if (fields.length !== undefined) return fault('A body has one length.');
-  const length = digits.test(value) ? Number(value) : Number.NaN;
-  if (!Number.isSafeInteger(length)) return fault('A length is a decimal number.');
+  const length = decimal(value);
+  if (Number.isNaN(length)) return fault('A length is a decimal number.');
   fields.length = length;
   return undefined;
 };

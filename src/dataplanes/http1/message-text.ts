@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import { SkeinError } from '../../domain/errors.ts';
-import { isNamed, isTarget, isToken, isValue } from './characters.ts';
+import { decimal, isNamed, isTarget, isToken, isValue } from './characters.ts';
 
 /** A head as it goes out, but for its framing and what the connection adds. */
 export type FieldText = {
@@ -69,8 +69,8 @@ export const writeFields = (line: string, headers: readonly string[]): FieldText
 };
 
 const lengthOf = (value: string): number => {
-  const length = /^\d{1,16}$/.test(value) ? Number(value) : Number.NaN;
-  if (!Number.isSafeInteger(length)) throw unsendable(`the length ${JSON.stringify(value)}`);
+  const length = decimal(value);
+  if (Number.isNaN(length)) throw unsendable(`the length ${JSON.stringify(value)}`);
   return length;
 };
 
