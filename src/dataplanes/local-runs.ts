@@ -1,10 +1,9 @@
 import type { FunctionKey } from '../domain/ids.ts';
-import { beginLocal, beginReplica, endLocal, endReplica, functionLive, pickReplica } from '../routing/live.ts';
+import { beginLocal, endLocal, functionLive, pickReplica } from '../routing/live.ts';
 import type { FunctionPlan, ReplicaPlan } from '../routing/plan.ts';
-import { Answer } from './answer.ts';
-import { answerOfReplica, bodyLengthOf, replicaHeaders } from './call-headers.ts';
 import type { Call } from './call.ts';
 import type { Ends } from './ends.ts';
+import { LocalRun, type RunOwner } from './local-run.ts';
 import type { PlaneState } from './plane-state.ts';
 import type { Tunnels } from './tunnels.ts';
 
@@ -27,22 +26,26 @@ const startMs = 30_000;
 const brokenMs = 250;
 
 /** Calls that run in replicas of this node, or have their room and wait for one. */
-export class LocalRuns {
+export class LocalRuns implements RunOwner {
+  readonly state: PlaneState;
+  readonly ends: Ends;
+  readonly tunnels: Tunnels;
   readonly #needs: LocalRunsNeeds;
-  readonly #state: PlaneState;
   readonly #holding = new Map<FunctionKey, Call[]>();
   /** Replicas that refused a connection, and until when they are left alone (milliseconds of this process). */
   readonly #broken = new Map<string, number>();
 
   constructor(needs: LocalRunsNeeds) {
     this.#needs = needs;
-    this.#state = needs.state;
+    this.state = needs.state;
+    this.ends = needs.ends;
+    this.tunnels = needs.tunnels;
   }
 
   /** Takes room for the call and runs it. */
   serve(call: Call, function_: FunctionPlan): void {
-    beginLocal(this.#state.live, call.key, function_, call.from, this.#state.now());
-    this.#run(call);
+    beginLocal(this.state.live, call.key, function_, call.from, this.state.now());
+    this.again(call);
   }
 
   /** Whether calls of this function wait for a replica. */
@@ -67,11 +70,11 @@ export class LocalRuns {
 
   /** Refuses what has waited too long for a replica. */
   expire(): void {
-    const now = this.#state.now();
+    const now = this.state.now();
     for (const calls of [...this.#holding.values()]) {
       for (const call of calls.filter(({ holdUntil }) => holdUntil <= now)) {
         this.remove(call);
-        this.#needs.ends.refuse(call, 'no-replica', 503);
+        this.ends.refuse(call, 'no-replica', 503);
       }
     }
   }
@@ -81,28 +84,45 @@ export class LocalRuns {
     const held = this.#holding.get(call.key)?.filter((other) => other !== call) ?? [];
     if (held.length > 0) this.#holding.set(call.key, held);
     else this.#holding.delete(call.key);
-    this.#release(call);
+    this.release(call);
   }
 
+  // ---- for runs
+
   /** The call has room; finds it a replica, or keeps it until there is one. */
-  #run(call: Call): void {
-    const function_ = this.#state.function(call.key);
+  again(call: Call): void {
+    const function_ = this.state.function(call.key);
     if (function_ === undefined) {
-      this.#release(call);
-      return this.#needs.ends.refuse(call, 'unknown-function', 404);
+      this.release(call);
+      return this.ends.refuse(call, 'unknown-function', 404);
     }
     const usable = this.#broken.size === 0 ? function_ : this.#withoutBroken(function_);
-    const replica = pickReplica(usable, functionLive(this.#state.live, call.key));
+    const replica = pickReplica(usable, functionLive(this.state.live, call.key));
     if (replica !== undefined) return this.#dispatch(call, replica);
     if (function_.replicas.length > 0 || function_.canStart) return this.#hold(call);
-    this.#release(call);
+    this.release(call);
     call.phase = 'deciding';
     this.#needs.onStranded(call, function_);
   }
 
+  unreachable({ id }: ReplicaPlan): void {
+    this.#broken.set(id, this.state.now() + brokenMs);
+  }
+
+  release(call: Call): void {
+    endLocal(this.state.live, call.key, call.from);
+  }
+
+  freed({ key }: Call): void {
+    this.#resume(key);
+    this.#needs.onFreed();
+  }
+
+  // ----
+
   #hold(call: Call): void {
     call.phase = 'holding';
-    if (call.holdUntil === 0) call.holdUntil = this.#state.now() + startMs;
+    if (call.holdUntil === 0) call.holdUntil = this.state.now() + startMs;
     const held = this.#holding.get(call.key);
     if (held === undefined) this.#holding.set(call.key, [call]);
     else held.push(call);
@@ -113,105 +133,18 @@ export class LocalRuns {
     const held = this.#holding.get(key);
     if (held === undefined) return;
     this.#holding.delete(key);
-    for (const call of held) if (!call.ended) this.#run(call);
+    for (const call of held) if (!call.ended) this.again(call);
   }
 
   #dispatch(call: Call, replica: ReplicaPlan): void {
-    const state = this.#state;
-    const { ends, tunnels } = this.#needs;
-    const begunAt = state.now();
-    if (begunAt >= call.endsAt) {
-      this.#release(call);
-      return ends.refuse(call, 'timeout', 504);
-    }
-    const function_ = functionLive(state.live, call.key);
-    const answer = new Answer(call);
-    call.phase = 'running';
-    call.ranAt = begunAt;
-    beginReplica(function_, replica.id);
-    const over = (ok: boolean): void => {
-      const tookMs = state.now() - begunAt;
-      endReplica(function_, replica.id, ok ? tookMs : undefined);
-      if (ok) state.needs.instruments.meter(call.key).ran(tookMs / 1000);
-      // A quick error says nothing of how long a call takes; one that was cut off took at least so long.
-      if (ok ? call.response.statusCode < 500 : state.now() >= call.endsAt) {
-        const counted = state.countsOf(call.key);
-        counted.ran += 1;
-        counted.ranMs += tookMs;
-      }
-    };
-
-    state.needs.replicas.send(replica, call, replicaHeaders(state, call), {
-      head: (status, raw) => {
-        if (call.ended) return;
-        call.servedBy = state.nodeName;
-        answer.head(status, answerOfReplica(state, call, raw), bodyLengthOf(raw, call.request.method, status));
-      },
-      data: (chunk, resume) => call.ended || answer.data(chunk, resume),
-      end: () => {
-        over(true);
-        this.#release(call);
-        state.countsOf(call.key).served += 1;
-        if (!call.ended) {
-          ends.finish(call, call.response.statusCode);
-          answer.end();
-        }
-        this.#freed(call.key);
-      },
-      upgraded: (raw, connection) => {
-        const left = (): void => {
-          // Not as a run: how long it lasted says nothing of how long a call takes.
-          over(false);
-          this.#release(call);
-          ends.finish(call, 101);
-          this.#freed(call.key);
-        };
-        call.servedBy = state.nodeName;
-        state.countsOf(call.key).served += 1;
-        tunnels.open(call, answerOfReplica(state, call, raw), raw, connection, left);
-      },
-      fail: (error, sent) => {
-        over(false);
-        if (!call.ended && !answer.begun && !sent) {
-          // Nobody listened: another replica may, and the agent hears of it from the demand.
-          const { message } = error;
-          state.needs.log.warn({ function: call.key, replica: replica.id, error: message }, 'replica unreachable');
-          this.#broken.set(replica.id, state.now() + brokenMs);
-          this.#run(call);
-          return;
-        }
-        if (!call.ended && !answer.begun && this.#wasDropped(call, replica)) {
-          // It closed a connection that it thought idle, in the moment in which the call was put on it.
-          this.#run(call);
-          return;
-        }
-        this.#release(call);
-        if (!call.ended) {
-          if (answer.begun) ends.breakOff(call, answer);
-          else ends.refuse(call, 'function-failed', 502);
-        }
-        this.#freed(call.key);
-      },
-    });
-  }
-
-  #freed(key: FunctionKey): void {
-    this.#resume(key);
-    this.#needs.onFreed();
-  }
-
-  #release(call: Call): void {
-    endLocal(this.#state.live, call.key, call.from);
-  }
-
-  /** The replica is not in the plan any more, so it was told to go; and the call can be told whole to another. */
-  #wasDropped(call: Call, replica: ReplicaPlan): boolean {
-    const present = this.#state.function(call.key)?.replicas.some(({ id }) => id === replica.id) ?? false;
-    return !present && call.body.kind !== 'stream';
+    const now = this.state.now();
+    if (now < call.endsAt) return new LocalRun(this, call, replica).start(now);
+    this.release(call);
+    this.ends.refuse(call, 'timeout', 504);
   }
 
   #withoutBroken(function_: FunctionPlan): FunctionPlan {
-    const now = this.#state.now();
+    const now = this.state.now();
     for (const [id, until] of this.#broken) if (until <= now) this.#broken.delete(id);
     return { ...function_, replicas: function_.replicas.filter(({ id }) => !this.#broken.has(id)) };
   }
