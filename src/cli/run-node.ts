@@ -1,4 +1,3 @@
-import { timingSafeEqual, createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { arch, availableParallelism } from 'node:os';
 import { join } from 'node:path';
@@ -6,54 +5,42 @@ import { Agent } from '../agent/agent.ts';
 import { federationStatusOf } from '../agent/federation-status.ts';
 import { KeptScale } from '../agent/kept-scale.ts';
 import { PeerFetch } from '../agent/peer-fetch.ts';
-import { asyncInvoker } from '../async/async-invoker.ts';
-import { functionStats } from '../async/function-stats.ts';
-import { gatewayInvoker } from '../async/gateway-invoker.ts';
 import { FileBundleStore } from '../bundles/file-store.ts';
 import { Catalogue } from '../catalogue/catalogue.ts';
 import { catalogueMigrations, SqliteCatalogueStore } from '../catalogue/sqlite-store.ts';
-import { keys } from '../catalogue/record.ts';
-import { asFunction } from '../catalogue/values.ts';
-import { splitFunctionKey, type FunctionKey } from '../domain/ids.ts';
-import { openSqliteQueue, queueMigrations } from '../queues/embedded/sqlite-queue.ts';
-import type { Queue } from '../queues/queue.ts';
+import { queueMigrations } from '../queues/embedded/sqlite-queue.ts';
 import { formatListen } from '../config/listen.ts';
 import type { Config } from '../config/schema.ts';
-import { selfSigned } from '../dataplanes/certificate.ts';
-import { EmbeddedDataPlane } from '../dataplanes/embedded/embedded-data-plane.ts';
-import type { Launch } from '../dataplanes/embedded/protocol.ts';
 import { SkeinError } from '../domain/errors.ts';
 import { createFunctionsService } from '../gateway/functions.ts';
 import { createGateway } from '../gateway/gateway.ts';
 import { createImages } from '../gateway/images.ts';
 import { listen } from '../gateway/listen.ts';
-import type { Admin } from '../gateway/needs.ts';
 import { createNamespacesService } from '../gateway/namespaces.ts';
 import { createOverridesService } from '../gateway/overrides.ts';
-import { loadOrCreateFederationKey } from '../membership/federation-key.ts';
-import { loadOrCreateIdentity } from '../membership/identity.ts';
 import { Libp2pMembership } from '../membership/libp2p/libp2p-membership.ts';
-import { loadOrCreateSecret } from '../membership/secret-file.ts';
 import { ProcessProvider } from '../providers/process/process-provider.ts';
 import { createSecrets } from '../secrets/secrets.ts';
 import { createVault } from '../secrets/vault.ts';
 import { systemClock as clock } from '../std/clock.ts';
 import { readPidFile, removePidFile, writePidFile } from '../std/pid-file.ts';
-import { openDatabase, type Database } from '../std/sqlite.ts';
+import { openDatabase } from '../std/sqlite.ts';
 import { strategyNamed } from '../strategies/registry.ts';
 import { agentInstruments } from '../telemetry/agent-instruments.ts';
-import { asyncMetrics } from '../telemetry/async-instruments.ts';
 import type { Log } from '../telemetry/log.ts';
 import { apiInstruments } from '../telemetry/api-instruments.ts';
 import { serveMetrics } from '../telemetry/metrics.ts';
 import { createNodeUsage } from '../telemetry/node.ts';
-import type { Tracing } from '../telemetry/otlp/open-tracing.ts';
 import { createPowerMeter } from '../telemetry/power.ts';
 import { settingsOf } from '../agent/labels.ts';
 import { makeDataFolder } from './data-folder.ts';
-import { adminPasswordFile, federationKeyFile, newPassword } from './node-files.ts';
+import { embeddedDataPlane } from './embedded-data-plane.ts';
 import { haproxyDataPlane } from './haproxy-data-plane.ts';
+import { loadNodeKeys } from './node-keys.ts';
+import { openTracing, tellingOf } from './node-tracing.ts';
+import { openCalls } from './open-calls.ts';
 import { makeRunFolder, removeEmptyRunFolder, removeRunFolder } from './run-folder.ts';
+import type { Ending, Undo } from './undo.ts';
 
 export type RunningNode = {
   readonly name: string;
@@ -92,10 +79,6 @@ export const runNode = async (config: Config, log: Log): Promise<RunningNode> =>
   }
 };
 
-/** A start that fails leaves alone what an earlier agent left running: calls go on. A stop ends everything. */
-type Ending = { readonly kind: 'failed' } | { readonly kind: 'stopped'; readonly drainMs: number };
-type Undo = (ending: Ending) => Promise<void> | void;
-
 const assemble = async (
   config: Config,
   folder: string,
@@ -114,46 +97,16 @@ const assemble = async (
   const runFolder = await makeRunFolder(folder);
   stack.push((ending) => (ending.kind === 'stopped' ? removeRunFolder(folder) : removeEmptyRunFolder(folder)));
 
-  const identityFile = join(folder, 'identity.pem');
-  const identity = await loadOrCreateIdentity(identityFile);
-  const federationKey = await loadOrCreateFederationKey(config.federation.keyFile ?? federationKeyFile(config.data));
-  const admin = adminOf(await loadOrCreateSecret(adminPasswordFile(config.data), 'the admin password', newPassword));
-  const credentials = await selfSigned(identity.privateKey, clock.now());
+  const { identityFile, identity, federationKey, admin, credentials } = await loadNodeKeys(config, folder, clock.now());
   // Before the data plane starts: settings that cannot be used are told here.
   const tracing = await openTracing(config, log);
   stack.push((ending) => tracing?.close(ending.kind === 'stopped' ? lastSpansMs : 0));
 
-  const telling = {
-    accessLog: config.log.access === 'on' ? join(folder, 'access.log') : undefined,
-    tracing: tracingOf(config),
-    logLevel: config.log.level,
-    logFormat: config.log.format === 'pretty' ? 'human' : 'json',
-  } as const;
-  const embedded = (): EmbeddedDataPlane =>
-    new EmbeddedDataPlane({
-      folder,
-      runFolder,
-      clock,
-      log,
-      settings: {
-        gateway: config.gateway.listen,
-        peer: config.peer.listen,
-        systemSocket: join(runFolder, 'system.sock'),
-        peerSystemSocket: join(runFolder, 'peers.sock'),
-        identityFile,
-        nodeName: node.name,
-        ...telling,
-        peerAckMs: timeouts.peerAckMs,
-        maxHeaderBytes: config.limits.headerBytes,
-        maxBodyBytes: config.limits.bodyBytes,
-        upgradeIdleMs: timeouts.upgradeIdleMs,
-        trustedProxies: [...config.gateway.trustedProxies],
-      },
-    });
+  const telling = tellingOf(config, folder);
   const dataPlane =
     config.dataPlane.kind === 'haproxy'
       ? haproxyDataPlane({ config, telling, folder, runFolder, credentials, clock, log })
-      : embedded();
+      : embeddedDataPlane({ config, telling, folder, runFolder, identityFile, clock, log });
   // Before it starts: a start that fails leaves timers, which would keep this process from ending.
   stack.push((ending) => {
     if (ending.kind === 'stopped') return dataPlane.stop(ending.drainMs);
@@ -256,34 +209,16 @@ const assemble = async (
   withdrawn = () => agent.inForce();
   const here = agent.here();
   const peers = () => agent.peerHosts();
-  const queue = await openQueue(config, database, log);
-  stack.push(() => queue.close());
-  const invoker = gatewayInvoker(gatewayUrl);
-  stack.push(() => invoker.close());
-  const labels = (key: FunctionKey): Readonly<Record<string, string>> | undefined => {
-    const { name, namespace } = splitFunctionKey(key);
-    const record = catalogue.get(keys.function(namespace, name));
-    return record && (asFunction(record).deployment.labels ?? {});
-  };
-  const queued = asyncMetrics({
-    stats: async () => functionStats(await queue.stats()),
-    isKnown: (key) => labels(key) !== undefined,
+  const { calls, metrics: queued } = await openCalls({
+    config,
+    database,
+    catalogue,
+    gatewayUrl,
+    tracing,
+    clock,
+    log,
+    undo: (step) => stack.push(step),
   });
-  const calls = asyncInvoker(
-    {
-      queue,
-      labels,
-      spans: tracing,
-      instruments: queued,
-      invoke: invoker.invoke,
-      clock,
-      random: Math.random,
-      log,
-    },
-    { callbacks: { refusePrivate: config.callbacks.private === 'refuse', except: config.callbacks.except } },
-  );
-  calls.start();
-  stack.push((ending) => calls.stop(ending.kind === 'stopped' ? ending.drainMs : 0));
   const answers = apiInstruments();
   const api = createGateway({
     onAnswer: (answer) => answers.answered(answer),
@@ -366,39 +301,6 @@ const assemble = async (
       await dataPlane.stop(ms);
       await unwind({ kind: 'stopped', drainMs: ms });
       log.info({}, 'node stopped');
-    },
-  };
-};
-
-const tracingOf = ({ tracing: { endpoint, sampleRatio, headersFile } }: Config): Launch['tracing'] =>
-  endpoint === undefined ? undefined : { endpoint, sampleRatio, headersFile };
-
-/** Its modules are loaded where spans are wanted only. */
-const openTracing = async (config: Config, log: Log): Promise<Tracing | undefined> => {
-  const settings = tracingOf(config);
-  if (settings === undefined) return undefined;
-  const otlp = await import('../telemetry/otlp/open-tracing.ts');
-  return otlp.openTracing(settings, { nodeName: config.node.name, log });
-};
-
-const openQueue = async (config: Config, database: Database, log: Log): Promise<Queue> => {
-  if (config.queue.kind === 'embedded') return openSqliteQueue(database, { clock, log });
-  const [{ openNatsQueue }, { natsConfig }] = await Promise.all([
-    import('../queues/nats/nats-queue.ts'),
-    import('./nats-config.ts'),
-  ]);
-  return openNatsQueue(await natsConfig(config.queue), { clock });
-};
-
-const adminOf = (secret: string): Admin => {
-  const hash = (text: string): Buffer => createHash('sha256').update(text).digest();
-  const user = hash('admin');
-  const password = hash(secret.trim());
-  return {
-    matches: (givenUser, givenPassword) => {
-      const sameUser = timingSafeEqual(hash(givenUser), user);
-      const samePassword = timingSafeEqual(hash(givenPassword), password);
-      return sameUser && samePassword;
     },
   };
 };
