@@ -1,39 +1,25 @@
-import type { BundleStore } from '../bundles/bundle-store.ts';
-import type { Bounds } from '../capacity/next-limit.ts';
-import type { Catalogue } from '../catalogue/catalogue.ts';
-import { applyOverrides, placementOf, revisionOf, type NodeFacts } from '../catalogue/placement.ts';
-import { keys, type FunctionValue } from '../catalogue/record.ts';
-import { asFunction, asImage, asOverride } from '../catalogue/values.ts';
-import type { DataPlane, Demand } from '../dataplanes/data-plane.ts';
+import { asFunction, asImage } from '../catalogue/values.ts';
+import type { Demand } from '../dataplanes/data-plane.ts';
 import { messageOf, SkeinError } from '../domain/errors.ts';
 import { functionKey, type FunctionKey, type NodeId } from '../domain/ids.ts';
-import type { FunctionDeployment, FunctionRef } from '../domain/function.ts';
-import type { FunctionHost, NodeFunction, PeerHost, ScaleWish } from '../gateway/needs.ts';
-import { nodeLogs } from '../gateway/node-logs.ts';
+import type { FunctionHost, PeerHost } from '../gateway/needs.ts';
 import { createPeerHost } from '../gateway/peer-host.ts';
-import type { Membership } from '../membership/membership.ts';
-import type { Announcement, Message, NodeStatus } from '../membership/message.ts';
-import type { FunctionProvider } from '../providers/provider.ts';
+import type { Message, NodeStatus } from '../membership/message.ts';
 import type { Plan, Routes } from '../routing/plan.ts';
-import type { Clock } from '../std/clock.ts';
-import type { Random } from '../std/random.ts';
-import { sha256Hex } from '../std/sha256.ts';
-import type { Strategy } from '../strategies/strategy.ts';
-import type { AgentInstruments } from '../telemetry/agent-instruments.ts';
-import type { Log } from '../telemetry/log.ts';
+import type { AgentNeeds } from './agent-needs.ts';
 import { fetchBundle, type BundleSource } from './bundle-fetcher.ts';
 import { BundleSweeper } from './bundle-sweeper.ts';
 import { CarriedPlan } from './carried-plan.ts';
 import { composePlan } from './compose-plan.ts';
+import { functionsHere } from './here.ts';
 import { homesToCome } from './homes.ts';
 import type { Hosted } from './hosted.ts';
-import type { KeptScale } from './kept-scale.ts';
-import { settingsOf } from './labels.ts';
+import { Hosting } from './hosting.ts';
 import { Measures } from './measures.ts';
 import { Neighbours, type Told } from './neighbours.ts';
-import type { PeerFetch } from './peer-fetch.ts';
+import { Planner } from './planner.ts';
 import { Rates } from './rates.ts';
-import { asReached, namedHere, reaches, runsHere, type InForce } from './reach.ts';
+import { asReached, reaches, runsHere } from './reach.ts';
 import { Reconciler } from './reconciler.ts';
 import { sameNames, tellSameName, type SameName } from './same-names.ts';
 import { defaultPerReplica, Scaler, type FunctionLoad } from './scaler.ts';
@@ -42,42 +28,6 @@ import { failsElsewhere, sentenceOf, type StartFault } from './start-fault.ts';
 import { StatusTeller } from './status-teller.ts';
 import { StrategyHost } from './strategy-host.ts';
 import { buildView } from './view.ts';
-
-export type AgentNeeds = {
-  readonly self: NodeId;
-  readonly node: NodeFacts;
-  /** How many calls run at once; where `measuredSlots` are bounds for it, to begin with. */
-  readonly slots: number;
-  readonly measuredSlots: Bounds | undefined;
-  readonly cores: number;
-  readonly catalogue: Catalogue;
-  readonly membership: Membership;
-  readonly provider: FunctionProvider;
-  readonly dataPlane: DataPlane;
-  readonly strategy: Strategy;
-  readonly strategyPeriodMs: number;
-  readonly bundles: BundleStore;
-  /** Changes whenever the value of one of these secrets does. */
-  readonly secretVersions: (namespace: string, names: readonly string[]) => string;
-  readonly peerFetch: PeerFetch;
-  readonly instruments: AgentInstruments;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Log;
-  readonly maxReplicas: number;
-  readonly idleMs: number;
-  /** What was scaled by hand. */
-  readonly keptScale: KeptScale;
-  /** Asynchronous calls in the queue of this node, by function. */
-  readonly queued: () => Promise<ReadonlyMap<FunctionKey, number>>;
-  readonly queueMs: number;
-  readonly timeoutMs: number;
-  /** What the others are told of this node; slots and draining are filled in. */
-  readonly announcement: Omit<Announcement, 'slots' | 'draining'>;
-};
-
-/** Of what is told of a function that is not ready. */
-const maxProblem = 1_000;
 
 /** Functions that fail, of which peers are told. */
 const maxFailing = 500;
@@ -88,16 +38,13 @@ const sweepMs = 10 * 60_000;
 /** How often the data plane is looked at: load, rates, replicas that nobody needs any more. */
 const lookMs = 250;
 
-/** How long a replica that leaves waits for the data plane to take the plan without it. */
-const withdrawMs = 15_000;
-
 /**
  * Look, decide, do: reads the data plane, the catalogue and what peers say; lets the strategy decide; tells the data plane and
  * the provider. It holds nothing that cannot be read again, so that a new one can take its place at any moment.
  */
 export class Agent {
   readonly #needs: AgentNeeds;
-  readonly #hosted = new Map<FunctionKey, Hosted>();
+  readonly #hosting: Hosting;
   readonly #rates = new Rates();
   readonly #neighbours = new Neighbours();
   readonly #strategy: StrategyHost;
@@ -108,25 +55,17 @@ export class Agent {
   readonly #sweeper: BundleSweeper;
   readonly #slots: Slots;
   #routes: Routes = {};
-  #version = 0;
+  readonly #planner: Planner;
   #draining = false;
-  #started = false;
   #stopped = false;
-  #replanWanted = false;
   #carried: CarriedPlan | undefined;
-  /** The plan that the data plane confirmed last. */
-  #inForce: InForce;
   #observing = false;
-  /** The data plane did not take a plan: it is told again when it answers. */
-  #untaken = false;
-  /** Those who wait for a plan that is made from now on, by the least version of it. */
-  readonly #awaiting = new Set<{ readonly version: number; readonly resolve: () => void }>();
   #sameNames: readonly SameName[] = [];
-  #replanning: Promise<void> | undefined;
   readonly #ends: (() => void)[] = [];
 
   constructor(needs: AgentNeeds) {
     this.#needs = needs;
+    this.#hosting = new Hosting(needs);
     const { strategy, strategyPeriodMs: periodMs, clock, random, membership, provider, log } = needs;
     this.#strategy = new StrategyHost({
       strategy,
@@ -135,7 +74,7 @@ export class Agent {
       random,
       onRoutes: (routes) => {
         this.#routes = routes;
-        this.#replan();
+        this.#planner.want();
       },
       send: (to, payload) => this.#tell(to, { kind: 'strategy', strategy: strategy.name, payload }),
     });
@@ -152,6 +91,16 @@ export class Agent {
     this.#measures = new Measures({ provider, queued, clock });
     this.#sweeper = new BundleSweeper(needs.bundles);
     this.#slots = new Slots({ slots: needs.slots, measured: needs.measuredSlots });
+    this.#planner = new Planner({
+      dataPlane: needs.dataPlane,
+      clock,
+      log,
+      compose: (version) => this.#compose(version),
+      onTaken: () => {
+        needs.instruments.planChanged();
+        this.#tellStatus();
+      },
+    });
     this.#teller = new StatusTeller({
       send: (status) => void membership.broadcast({ kind: 'status', status }),
       clock,
@@ -163,9 +112,9 @@ export class Agent {
   async start(): Promise<void> {
     const { catalogue, membership, provider, dataPlane, clock, instruments } = this.#needs;
     const found = await dataPlane.observe();
-    this.#version = found.planVersion;
-    this.#inForce = await dataPlane.carried();
-    this.#carryOn(this.#inForce);
+    const carried = await dataPlane.carried();
+    this.#planner.adopt(found.planVersion, carried);
+    this.#carryOn(carried);
     instruments.slots(this.#slots.steady);
     this.#catalogueChanged(catalogue.list('function/').map(({ key }) => key));
     await this.#adopted();
@@ -182,26 +131,28 @@ export class Agent {
     this.#membersChanged();
     this.#announce();
     await this.#look();
-    this.#started = true;
-    this.#replan();
-    await this.#replanning;
+    await this.#planner.begin();
   }
 
   /** Tells the others and the data plane that nothing new is to come here. */
   async drain(): Promise<void> {
     this.#draining = true;
     this.#announce();
-    this.#replan();
-    await this.#replanning;
+    this.#planner.want();
+    await this.#planner.settled();
   }
 
   async stop(): Promise<void> {
     this.#stopped = true;
     for (const end of this.#ends.splice(0)) end();
-    for (const { resolve } of this.#awaiting) resolve();
+    this.#planner.stop();
     this.#strategy.stop();
     await this.#reconciler.stop();
-    await this.#replanning;
+    await this.#planner.settled();
+  }
+
+  get #hosted(): ReadonlyMap<FunctionKey, Hosted> {
+    return this.#hosting.functions;
   }
 
   get draining(): boolean {
@@ -217,20 +168,12 @@ export class Agent {
    * Resolves when a plan that is made from now on is in force, or after a while when the data plane takes none. Replicas
    * that leave wait for it: until then calls go to them.
    */
-  async inForce(): Promise<void> {
-    if (this.#stopped) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const waiting = { version: this.#version + 1, resolve };
-    this.#awaiting.add(waiting);
-    this.#replan();
-    const cancel = this.#needs.clock.after(withdrawMs, resolve);
-    await promise;
-    cancel();
-    this.#awaiting.delete(waiting);
+  inForce(): Promise<void> {
+    return this.#planner.renewed();
   }
 
   get planVersion(): number {
-    return this.#version;
+    return this.#planner.version;
   }
 
   /** How many calls run at once here, as others are told. */
@@ -252,69 +195,30 @@ export class Agent {
   }
 
   #ready(): readonly Hosted[] {
-    return [...this.#hosted.values()].filter((one) => this.#startsHere(one) && runsHere(this.#inForce, one.key));
+    return [...this.#hosted.values()].filter(
+      (one) => this.#startsHere(one) && runsHere(this.#planner.inForce, one.key),
+    );
   }
 
   /** This node, as one of those that run functions. */
   here(): FunctionHost {
-    return {
+    return functionsHere({
       name: this.#needs.node.name,
-      list: async () => this.#listHere(),
-      scale: (ref, wish) => this.#scaleHere(ref, wish),
-      logs: nodeLogs(this.#needs.provider),
-    };
+      hosted: this.#hosted,
+      provider: this.#needs.provider,
+      scaler: this.#scaler,
+      rates: this.#rates,
+      measures: this.#measures,
+      inForce: () => this.#planner.inForce,
+    });
   }
 
   /** The peers that can be asked now. */
   peerHosts(): readonly PeerHost[] {
     return this.#neighbours.reachable().map((peer) => {
       const host = createPeerHost(peer.name, (path, init) => this.#needs.peerFetch.fetch(peer, path, init));
-      return asReached(host, (key) => reaches(this.#inForce, key, peer.id));
+      return asReached(host, (key) => reaches(this.#planner.inForce, key, peer.id));
     });
-  }
-
-  async #listHere(): Promise<readonly NodeFunction[]> {
-    const present = new Map(
-      (await this.#needs.provider.list()).map((one) => [functionKey(one.spec.ref.name, one.spec.ref.namespace), one]),
-    );
-    return [...this.#hosted.values()].map((hosted) => {
-      const { key, ref, spec, value, problem } = hosted;
-      const there = present.get(key);
-      const { replicas = 0 } = there ?? {};
-      const available = namedHere(this.#inForce, key, this.#needs.provider.resolve(ref));
-      const isCurrent = spec !== undefined && there?.spec.revision === spec.revision;
-      const observed = this.#rates.latest?.functions[key];
-      // What an earlier revision suffered from says nothing of this one.
-      const suffered = isCurrent
-        ? (this.#scaler.problem(key) ?? (available < replicas ? there?.problem : undefined))
-        : undefined;
-      const why = problem ?? suffered;
-      return {
-        ...ref,
-        placed: spec !== undefined,
-        replicas,
-        availableReplicas: available,
-        invocationCount: observed?.entered ?? 0,
-        servedCount: observed?.served ?? 0,
-        usage: this.#measures.usage(key),
-        ...(spec !== undefined && { bounds: this.#scaler.bounds(hosted) }),
-        wish: revisionOf(value, value.deployment),
-        ready: isCurrent && available >= replicas && runsHere(this.#inForce, key),
-        ...(why !== undefined && { problem: why.slice(0, maxProblem) }),
-      };
-    });
-  }
-
-  async #scaleHere(ref: FunctionRef, wish: ScaleWish): Promise<void> {
-    const hosted = this.#hosted.get(functionKey(ref.name, ref.namespace));
-    if (hosted?.spec === undefined) throw new SkeinError('not-found', `${ref.name} does not live at this node`);
-    if (!hosted.ready) {
-      throw new SkeinError(
-        'unavailable',
-        `${ref.name} is not ready here yet${hosted.problem ? `: ${hosted.problem}` : ''}`,
-      );
-    }
-    await this.#scaler.set(hosted, wish);
   }
 
   // ---- look
@@ -333,7 +237,7 @@ export class Agent {
     const now = this.#needs.clock.monotonic();
     if (!this.#carried.look(found, now)) return;
     if (this.#carried.isOver(now)) this.#carried = undefined;
-    this.#replan();
+    this.#planner.want();
   }
 
   /** False while the data plane does not answer. It is asked one thing at a time. */
@@ -366,12 +270,12 @@ export class Agent {
 
   #slotsChanged(): void {
     this.#needs.instruments.slots(this.#slots.steady);
-    this.#replan();
+    this.#planner.want();
   }
 
   #lookAtLoad(): void {
     const { instruments, clock } = this.#needs;
-    if (this.#untaken) this.#replan();
+    this.#planner.answered();
     if (this.#slots.areNews(clock.monotonic())) this.#announce();
     const now = clock.now();
     this.#measures.look(this.#hosted).catch((error: unknown) => {
@@ -473,62 +377,12 @@ export class Agent {
   // ---- what changes
 
   #catalogueChanged(changed: readonly string[]): void {
-    const touched = new Set<FunctionKey>();
-    for (const key of changed) {
-      const [kind, namespace = '', name = ''] = key.split('/');
-      if (kind === 'function' || kind === 'override') touched.add(functionKey(name, namespace));
-      if (kind === 'secret') for (const key of this.#usersOf(namespace, name)) touched.add(key);
-    }
-    for (const key of touched) this.#rehost(key);
+    const touched = this.#hosting.update(changed);
+    for (const key of touched) this.#reconciler.touch(key);
     if (touched.size === 0) return;
     this.#scaler.forget(this.#hosted);
     this.#view();
-    this.#replan();
-  }
-
-  #usersOf(namespace: string, secret: string): readonly FunctionKey[] {
-    return [...this.#hosted.values()]
-      .filter(({ ref, value }) => ref.namespace === namespace && value.deployment.secrets?.includes(secret) === true)
-      .map(({ key }) => key);
-  }
-
-  /** A changed secret is a changed function: replicas that have the new value replace those that have the old one. */
-  #revisionOf(value: FunctionValue, deployment: FunctionDeployment, namespace: string): string {
-    const revision = revisionOf(value, deployment);
-    const names = deployment.secrets ?? [];
-    if (names.length === 0) return revision;
-    return `${revision}-${sha256Hex(this.#needs.secretVersions(namespace, names)).slice(0, 16)}`;
-  }
-
-  #rehost(key: FunctionKey): void {
-    const { catalogue, node } = this.#needs;
-    const before = this.#hosted.get(key);
-    const dot = key.lastIndexOf('.');
-    const ref = { name: key.slice(0, dot), namespace: key.slice(dot + 1) };
-    const record = catalogue.get(keys.function(ref.namespace, ref.name));
-    if (record === undefined) {
-      this.#hosted.delete(key);
-      this.#reconciler.touch(key);
-      return;
-    }
-    const value = asFunction(record);
-    const overrides = catalogue.list(keys.override(ref.namespace, ref.name, '')).map(asOverride);
-    const deployment = applyOverrides(value, overrides, node);
-    const { placed, problem } = placementOf(value.deployment.constraints, node);
-    const spec = placed
-      ? { ref, revision: this.#revisionOf(value, deployment, ref.namespace), digest: value.digest, deployment }
-      : undefined;
-    this.#hosted.set(key, {
-      key,
-      ref,
-      value,
-      settings: settingsOf(deployment),
-      spec,
-      // While a new revision is made ready the old one goes on.
-      ready: spec !== undefined && before?.ready === true,
-      ...(problem !== undefined && { problem }),
-    });
-    this.#reconciler.touch(key);
+    this.#planner.want();
   }
 
   /** What an earlier agent left running is ready at once. */
@@ -548,7 +402,7 @@ export class Agent {
     if (hosted !== undefined) this.#scaler.look(hosted, this.#loadOf(key));
     this.#view();
     this.#tellStatus();
-    this.#replan();
+    this.#planner.want();
   }
 
   #demanded({ key, inFlight }: Demand): void {
@@ -562,7 +416,7 @@ export class Agent {
     this.#teller.repeat();
     this.#nameNames();
     this.#view();
-    this.#replan();
+    this.#planner.want();
   }
 
   /** Once for each find. */
@@ -593,7 +447,7 @@ export class Agent {
     if (saysTheSame(before, this.#neighbours.status(from))) return;
     // Calls may wait for this.
     this.#view();
-    this.#replan();
+    this.#planner.want();
   }
 
   // ---- do
@@ -636,54 +490,25 @@ export class Agent {
     }
   }
 
-  /** Many changes come together: one plan is made of them, and the next only when that one is in force. */
-  #replan(): void {
-    this.#replanWanted = true;
-    // What is only half read yet would make a worse plan than the one in force.
-    if (!this.#started) return;
-    this.#replanning ??= this.#replanAll().finally(() => {
-      this.#replanning = undefined;
+  #compose(version: number): Plan {
+    const { self, node, maxReplicas, queueMs, timeoutMs } = this.#needs;
+    return composePlan({
+      version,
+      node: { id: self, name: node.name },
+      slots: this.#slots.inForce,
+      limitOf: (key, ofReplicas) => this.#slots.limitOf(key, ofReplicas),
+      draining: this.#draining,
+      peers: this.#carried?.peers(this.#neighbours.plans()) ?? this.#neighbours.plans(),
+      hosted: this.#hosted,
+      replicas: (hosted) => this.#replicas(hosted),
+      problem: (hosted) => this.#problem(hosted),
+      routes: this.#carried?.routes(this.#routes) ?? this.#routes,
+      homesToCome: ({ key, value }) =>
+        homesToCome({ value }, this.#neighbours.members(), (id) => this.#neighbours.hasTold(id, key)),
+      maxReplicas,
+      queueMs,
+      timeoutMs,
     });
-  }
-
-  async #replanAll(): Promise<void> {
-    await Promise.resolve();
-    while (this.#replanWanted) {
-      this.#replanWanted = false;
-      this.#version += 1;
-      const { self, node, maxReplicas, queueMs, timeoutMs, dataPlane, instruments, log } = this.#needs;
-      const plan = composePlan({
-        version: this.#version,
-        node: { id: self, name: node.name },
-        slots: this.#slots.inForce,
-        limitOf: (key, ofReplicas) => this.#slots.limitOf(key, ofReplicas),
-        draining: this.#draining,
-        peers: this.#carried?.peers(this.#neighbours.plans()) ?? this.#neighbours.plans(),
-        hosted: this.#hosted,
-        replicas: (hosted) => this.#replicas(hosted),
-        problem: (hosted) => this.#problem(hosted),
-        routes: this.#carried?.routes(this.#routes) ?? this.#routes,
-        homesToCome: ({ key, value }) =>
-          homesToCome({ value }, this.#neighbours.members(), (id) => this.#neighbours.hasTold(id, key)),
-        maxReplicas,
-        queueMs,
-        timeoutMs,
-      });
-      try {
-        await dataPlane.apply(plan);
-        this.#untaken = false;
-        this.#inForce = plan;
-        instruments.planChanged();
-        this.#tellStatus();
-        for (const { version, resolve } of this.#awaiting) if (version <= plan.version) resolve();
-      } catch (error) {
-        this.#untaken = true;
-        log.warn(
-          { problem: messageOf(error) },
-          'the data plane did not take the plan; it gets another when it answers',
-        );
-      }
-    }
   }
 }
 
