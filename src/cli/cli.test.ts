@@ -198,9 +198,9 @@ describe('functions', () => {
     const ill = (node: string) => ({ ...atNode(node, 'starting'), problem: 'no licence' });
     const nodes = [ill('node-1'), ill('node-2'), atNode('node-3', 'ready')];
     answers['GET /system/function/a'] = { status: 200, body: { ...figlet, nodes } };
-    const why = 'node-1, node-2 starting, 1 of 1: no licence';
+    const why = 'node-1, node-2: no licence';
     const { code, out, err } = await skein(['deploy', 'a', '--image', 'a']);
-    expect({ code, err }).toEqual({ code: 0, err: `skein: a is deployed, but it is not well: ${why}\n` });
+    expect({ code, err }).toEqual({ code: 0, err: `skein: a is deployed, but does not start at ${why}\n` });
     expect(out).toMatch(/^updated a /);
     const { out: json } = await skein(['deploy', 'a', '--image', 'a', '--json']);
     expect(JSON.parse(json)).toMatchObject([{ name: 'a', outcome: 'updated', problem: why }]);

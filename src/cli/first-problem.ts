@@ -6,7 +6,7 @@ import { sayNodes } from './say-nodes.ts';
 const askEveryMs = 100;
 
 /**
- * Why a function that was just deployed does not start, and where; undefined when it does, or nothing is known `until` then
+ * Where a function that was just deployed does not start, and why (`node-1, node-2: WHY`); undefined when it does, or nothing is known `until` then
  * (of `performance.now()`), or the gateway is one that does not say.
  */
 export const firstProblem = async (
@@ -17,7 +17,8 @@ export const firstProblem = async (
   for (;;) {
     const { nodes = [] } = await client.describe(name, namespace).catch(() => ({ nodes: [] }));
     const ill = nodes.filter(({ state, problem }) => state === 'starting' && problem !== undefined);
-    if (nodes.every(isSettled) || performance.now() > until) return ill.length === 0 ? undefined : sayNodes(ill);
+    if (nodes.every(isSettled) || performance.now() > until)
+      return ill.length === 0 ? undefined : sayNodes(ill, ({ problem }) => `: ${problem}`);
     await pause(askEveryMs);
   }
 };

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { SkeinError } from '../domain/errors.ts';
+import type { FunctionAtNode } from '../domain/function.ts';
 import type { Client } from './client.ts';
 import { sayNodes } from './say-nodes.ts';
 
@@ -27,7 +28,7 @@ export const untilReady = async (name: string, namespace: string | undefined, ne
     if (late.length === 0 && nodes.length > 0) {
       throw new SkeinError('unavailable', `${name} is deployed, and no node that is there meets its constraints`);
     }
-    const missing = sayNodes(late);
+    const missing = sayNodes(late, sayLate);
     if (performance.now() > giveUpAt) {
       const sentence = `${name} is deployed, but does not answer everywhere in time: ${missing || 'no node told of it'}`;
       throw new SkeinError('timeout', `${sentence}; \`skein describe ${name}\` shows how it goes on`);
@@ -36,4 +37,9 @@ export const untilReady = async (name: string, namespace: string | undefined, ne
     if (line !== told) needs.tell((told = line));
     await pause(askEveryMs);
   }
+};
+
+const sayLate = ({ state, replicas, availableReplicas, problem }: FunctionAtNode): string => {
+  const how = state === 'starting' && replicas > 0 ? `starting, ${availableReplicas} of ${replicas}` : state;
+  return problem === undefined ? ` ${how}` : ` ${how}: ${problem}`;
 };

@@ -88,7 +88,7 @@ const deploy = async (what: string | undefined, flags: DeployFlags, command: Com
       if (flags.wait === true || globals.quiet) return {};
       const problem = await firstProblem(name, namespace, { client, until: lookUntil });
       if (problem === undefined) return {};
-      tell(`skein: ${name} is deployed, but it is not well: ${problem}`);
+      tell(`skein: ${name} is deployed, but does not start at ${problem}`);
       return { problem };
     });
   }
