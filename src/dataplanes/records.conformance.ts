@@ -133,10 +133,10 @@ export const recordsConformance = (nodes: Nodes, open: OpenPlane): void => {
       const gate = new Gate();
       const { timeoutMs } = functionPlan([]);
       await node.apply(1, {
-        apart: functionPlan([await node.replica('metered', gate.listener)], { queueMs: timeoutMs }),
+        counted: functionPlan([await node.replica('counted', gate.listener)], { queueMs: timeoutMs }),
       });
-      const calls = times(2, () => call(`${node.url}/function/apart`));
-      await eventually(async () => (await node.observed('apart')).queued === 1, 'the second waits');
+      const calls = times(2, () => call(`${node.url}/function/counted`));
+      await eventually(async () => (await node.observed('counted')).queued === 1, 'the second waits');
       await new Promise((resolve) => setTimeout(resolve, 100));
       gate.open();
       await Promise.all(calls);
@@ -149,7 +149,7 @@ export const recordsConformance = (nodes: Nodes, open: OpenPlane): void => {
         const of = (part: string) =>
           sums.find(
             ({ metricName, ...rest }) =>
-              metricName === `${name}_${part}` && JSON.stringify(rest).includes('apart.openfaas-fn'),
+              metricName === `${name}_${part}` && JSON.stringify(rest).includes('counted.openfaas-fn'),
           )?.value;
         expect(of('count')).toBe(2);
         expect(of('sum')).toBeGreaterThanOrEqual(0.09);
