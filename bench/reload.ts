@@ -60,7 +60,11 @@ const measure = async ({ target, change, counted }: Way): Promise<Run> => {
     await pause(everyMs);
     return took;
   });
-  if (result.succeeded === 0) throw new Error(`no call of ${target} was answered: nothing is measured then`);
+  if (result.succeeded === 0 || (change === undefined && result.failed > 0)) {
+    throw new Error(
+      `of ${result.sent} calls of ${target} ${result.failed} failed by themselves: nothing is measured then`,
+    );
+  }
   const after = await counted();
   const seen = after.worker === before.worker ? after.calls - before.calls : after.calls;
   return { ...result, changeMs, uncounted: Math.max(0, result.succeeded - seen) };
@@ -124,7 +128,7 @@ const total = (runs: readonly Run[], figure: (run: Run) => number | undefined): 
   sum(runs.map((run) => figure(run) ?? 0));
 
 const callsRow = ({ name, changed, runs }: Measured): readonly string[] => {
-  const [sent, failed] = [total(runs, (run) => run.sent + run.unsent), total(runs, (run) => run.failed + run.unsent)];
+  const [sent, failed] = [total(runs, (run) => run.sent), total(runs, (run) => run.failed)];
   const closed = total(runs, ({ errors }) => errors['closed']);
   const refused = total(runs, ({ errors }) => errors['refused']);
   const perChange = failed / (changes * runs.length);
@@ -137,6 +141,7 @@ const callsRow = ({ name, changed, runs }: Measured): readonly string[] => {
     String(closed),
     String(refused),
     String(failed - closed - refused),
+    String(total(runs, ({ unsent }) => unsent)),
     spreadIn(runs, ({ latencyMs }) => latencyMs.p50).median.toFixed(1),
     showSpread(
       spreadIn(runs, ({ latencyMs }) => latencyMs.p99),
@@ -165,6 +170,7 @@ const tables: readonly Table[] = [
       'connection closed',
       'refused',
       'otherwise',
+      'unsent',
       'p50 ms',
       'p99 ms',
     ],
