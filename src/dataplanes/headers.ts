@@ -1,8 +1,23 @@
+import { isNamed } from './http1/characters.ts';
+
 /** Headers as pairs in one flat list: the form in which they are read and written, so that nothing is copied twice. */
 export type RawHeaders = string[];
 
+/** Names in lower case by their length, which tells most others apart without a look at their letters. */
+type Names = readonly (readonly string[])[];
+
+const names = (...all: readonly string[]): Names =>
+  Array.from({ length: 24 }, (_, length) => all.filter((name) => name.length === length));
+
+const isAmong = (known: Names, name: string): boolean => {
+  const alike = known[name.length];
+  if (alike === undefined) return false;
+  for (const one of alike) if (isNamed(name, one)) return true;
+  return false;
+};
+
 /** Of one connection only (RFC 9110, 7.6.1), and those that the next hop writes itself. */
-const ofOneHop = new Set([
+const ofOneHop = [
   'connection',
   'proxy-connection',
   'keep-alive',
@@ -13,20 +28,27 @@ const ofOneHop = new Set([
   'transfer-encoding',
   'upgrade',
   'expect',
-]);
+] as const;
 
-const own = 'x-skein-';
+/** Sent by the gateway itself, whatever the other side says. */
+const told = ['x-call-id', 'x-start-time'] as const;
 
-/** Sent by the gateway itself, whatever the client says. */
-const replaced = new Set([
+const notForwarded = names(
+  ...ofOneHop,
+  ...told,
   'content-length',
   'forwarded',
   'x-forwarded-for',
   'x-forwarded-host',
   'x-forwarded-proto',
-  'x-call-id',
-  'x-start-time',
-]);
+);
+
+const notReturned = names(...ofOneHop, ...told);
+
+const own = 'x-skein-';
+const load = 'x-skein-load';
+
+const isOwn = (name: string): boolean => name.length >= own.length && isNamed(name.slice(0, own.length), own);
 
 /** What of a client's request travels on. `X-Skein-*` is ours alone and is dropped silently. */
 export const forwardable = (raw: readonly string[]): RawHeaders => {
@@ -34,8 +56,7 @@ export const forwardable = (raw: readonly string[]): RawHeaders => {
   const named = connectionOptions(raw);
   for (let index = 0; index + 1 < raw.length; index += 2) {
     const name = raw[index] as string;
-    const lower = name.toLowerCase();
-    if (ofOneHop.has(lower) || replaced.has(lower) || lower.startsWith(own) || named?.includes(lower)) continue;
+    if (isAmong(notForwarded, name) || isOwn(name) || named?.includes(name.toLowerCase())) continue;
     kept.push(name, raw[index + 1] as string);
   }
   return kept;
@@ -47,9 +68,8 @@ export const returnable = (raw: readonly string[], keepOwn: boolean): RawHeaders
   const named = connectionOptions(raw);
   for (let index = 0; index + 1 < raw.length; index += 2) {
     const name = raw[index] as string;
-    const lower = name.toLowerCase();
-    if (ofOneHop.has(lower) || named?.includes(lower) || lower === 'x-call-id' || lower === 'x-start-time') continue;
-    if (lower.startsWith(own) && !(keepOwn && lower !== 'x-skein-load')) continue;
+    if (isAmong(notReturned, name) || named?.includes(name.toLowerCase())) continue;
+    if (isOwn(name) && !(keepOwn && !isNamed(name, load))) continue;
     kept.push(name, raw[index + 1] as string);
   }
   return kept;
@@ -58,7 +78,7 @@ export const returnable = (raw: readonly string[], keepOwn: boolean): RawHeaders
 export const valueOf = (raw: readonly string[], wanted: string): string | undefined => {
   for (let index = 0; index + 1 < raw.length; index += 2) {
     const name = raw[index] as string;
-    if (name.length === wanted.length && name.toLowerCase() === wanted) return raw[index + 1];
+    if (isNamed(name, wanted)) return raw[index + 1];
   }
   return undefined;
 };
@@ -76,7 +96,7 @@ const connectionOptions = (raw: readonly string[]): readonly string[] | undefine
   let named: string[] | undefined;
   for (let index = 0; index + 1 < raw.length; index += 2) {
     const name = raw[index] as string;
-    if (name.length !== connection.length || name.toLowerCase() !== connection) continue;
+    if (!isNamed(name, connection)) continue;
     const value = raw[index + 1] as string;
     if (value === 'keep-alive' || value === 'close') continue;
     named = [...(named ?? []), ...value.split(',').map((option) => option.trim().toLowerCase())];

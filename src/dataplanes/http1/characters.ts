@@ -36,8 +36,17 @@ export const isNamed = (token: string, lower: string): boolean => {
 };
 
 /** No line breaks, no controls, nothing beyond Latin-1 that would become one on the wire. */
-const values = table(/[\t\x20-\x7e\x80-\xff]/);
-export const isValue = (text: string): boolean => end(values, text, 0, text.length) === text.length;
+const unsendable = /[^\t\x20-\x7e\x80-\xff]/;
+export const isValue = (text: string): boolean => !unsendable.test(text);
+
+const unsendableLine = /[^\t\r\n\x20-\x7e\x80-\xff]|\r(?!\n)/;
+
+/** Whether `text` is so many lines, each ended by CR LF, of nothing but values. */
+export const isLines = (text: string, count: number): boolean => {
+  let found = 0;
+  for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) found += 1;
+  return found === count && text.endsWith('\r\n') && !unsendableLine.test(text);
+};
 
 /** A number of up to 16 decimal digits, and nothing else; not a number where it is none that can be counted to. */
 export const decimal = (text: string): number => {

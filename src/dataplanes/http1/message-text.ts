@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import { SkeinError } from '../../domain/errors.ts';
-import { decimal, isNamed, isTarget, isToken, isValue } from './characters.ts';
+import { decimal, isLines, isNamed, isTarget, isToken, isValue } from './characters.ts';
 
 /** A head as it goes out, but for its framing and what the connection adds. */
 export type FieldText = {
@@ -40,6 +40,7 @@ export const writeFields = (line: string, headers: readonly string[]): FieldText
   let close = false;
   let dated = false;
   let hosted = false;
+  let lines = 1;
   for (let index = 0; index + 1 < headers.length; index += 2) {
     const name = headers[index] as string;
     const value = headers[index + 1] as string;
@@ -62,11 +63,17 @@ export const writeFields = (line: string, headers: readonly string[]): FieldText
         break;
       default:
     }
-    if (!isToken(name) || !isValue(value)) throw unsendable(`the header ${JSON.stringify(name)}`);
+    if (!isToken(name)) throw unsendable(`the header ${JSON.stringify(name)}`);
     text += `${name}: ${value}\r\n`;
+    lines += 1;
   }
+  // All values are looked at together: one look at each costs more than to look.
+  if (!isLines(text, lines)) throw unsendable(`the header ${JSON.stringify(unsendableIn(headers))}`);
   return { text, length, close, dated, hosted };
 };
+
+const unsendableIn = (headers: readonly string[]): string | undefined =>
+  headers.find((_, index) => index % 2 === 0 && !isValue(headers[index + 1] ?? ''));
 
 const lengthOf = (value: string): number => {
   const length = decimal(value);
