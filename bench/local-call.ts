@@ -23,7 +23,7 @@ const seconds = positive(options.seconds);
 const rounds = positive(options.rounds);
 
 const body = 'Hello Skein';
-const target = { perSecond: 5_000, ratio: 0.4, addedCpuUs: 200 };
+const target = { perSecond: 5_000, ratio: 0.4, addedCpuUs: 120 };
 const folder = inRepository('bench/functions/echo');
 
 type Way = 'direct' | 'gateway';
