@@ -1,6 +1,6 @@
 import { errorRules } from './refusal-rules.ts';
 import { act, hiddenAnswer, oneHop, type Section } from './rules.ts';
-import { isQuick, quickAnswer, quickRequest } from './quick.ts';
+import { isQuick, oddAnswer, quickAnswer, quickRequest } from './quick.ts';
 import { recordAnswer, recordRun } from './record-rules.ts';
 import { replicaServers, type Server } from './servers.ts';
 import { paths, type Settings } from './settings.ts';
@@ -64,7 +64,7 @@ export const peersBackend = (settings: Settings, servers: readonly Server[]): Se
     'use-server %[var(txn.to)] if TRUE',
     ...recordAnswer(settings, 'if { srv_name again }'),
     `http-response lua.heard if ${mine}`,
-    ...oneHop('response'),
+    oneHop('response'),
     `http-response del-header x-skein-load if ${mine}`,
     `http-response set-header X-Call-Id %[var(txn.call)] if ${mine}`,
     `server again unix@${paths(settings).again} weight 1`,
@@ -95,14 +95,18 @@ export const functionDefaults = (settings: Settings): Section => {
     `http-request allow if !${isQuick}`,
     ...quickRequest(settings),
     ...recordAnswer(settings, 'if { srv_name room }'),
+    `http-response unset-var(txn.quick) if { status ge 500 } or ${oddAnswer}`,
     // The waiting room spoke for itself.
-    'http-response allow if { srv_name room }',
+    `http-response allow if !${isQuick} { srv_name room }`,
     'http-response set-var(txn.took) date(0,us),sub(txn.started)',
-    `http-response set-header X-Duration-Seconds %[var(txn.took),div(1000000)].%[var(txn.took),mod(1000000),add(1000000),concat(),bytes(1,6)] if { res.fhdr_cnt(x-duration-seconds) eq 0 }`,
-    ...oneHop('response'),
-    `http-response del-header ${hiddenAnswer}`,
+    oneHop('response', ` !${isQuick}`),
+    `http-response del-header ${hiddenAnswer} if !${isQuick}`,
+    'http-response del-header keep-alive',
+    'http-response add-header X-Duration-Seconds %[var(txn.took),div(1000000)].%[var(txn.took),mod(1000000),add(1000000),concat(),bytes(1,6)] if { res.fhdr_cnt(x-duration-seconds) eq 0 }',
     'http-response add-header X-Call-Id %[var(txn.call)]',
     `http-response add-header X-Skein-Node ${nodeName}`,
+    `http-response lua.served if !${isQuick}`,
+    `http-response allow if !${isQuick}`,
     ...quickAnswer,
   ];
 };

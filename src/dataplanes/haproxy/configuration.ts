@@ -50,8 +50,8 @@ export const compile = (shape: Shape, settings: Settings): Compiled => {
   return { configuration: `${configuration.join('\n\n')}\n`, files };
 };
 
-/** A body that is kept for a second try, its head and what is added to it fit in one buffer. */
-const bufferBytes = ({ maxHeaderBytes }: Settings): number => keptBytes + maxHeaderBytes + 8_192;
+/** With room for what is added. */
+const bufferBytes = (settings: Settings): number => keptBytes(settings) + 8_192;
 
 const global = (settings: Settings): Section => [
   'global',

@@ -10,9 +10,9 @@ export type Maps = { readonly [name in MapName]: ReadonlyMap<string, string> };
 /**
  * - `node`: one entry, `node`.
  * - `functions`: by key, what Lua decides with (`lua/entries.lua`).
- * - `room`: one entry, `node`: its slots.
+ * - `room`: of how many running calls there is room for one more: one entry, a range.
  * - `quick`: by the beginning of the path, functions whose calls run here whenever there is room, which HAProxy sees by
- *   itself: backend, how many may run, for how long, milliseconds, and the key.
+ *   itself: backend, how many may run (`any` where the slots bound them), for how long, milliseconds, and the key.
  * - `peers`: by server name, their size and distance.
  * - `keys`: by Ed25519 key, the server name of who may call the peer listener.
  * - `ids`: by server name, the node's id.
@@ -38,12 +38,13 @@ const make = (shape: Shape): Maps => {
         functionEntry(shape, key, function_),
       ]),
     ),
-    room: new Map([['node', whole(plan.slots)]]),
+    room: new Map(plan.slots < 1 ? [] : [[`0:${whole(plan.slots - 1)}`, 'yes']]),
     quick: new Map(
       (Object.entries(plan.functions) as [FunctionKey, FunctionPlan][]).flatMap(([key, function_]) => {
         const bound = plan.draining ? undefined : quickBound(function_);
         if (bound === undefined) return [];
-        const entry = `f${shape.slots[key]}:${whole(bound)}:${whole(Math.max(1, function_.timeoutMs))}:${key}`;
+        const most = bound >= plan.slots ? 'any' : whole(bound);
+        const entry = `f${shape.slots[key]}:${most}:${whole(Math.max(1, function_.timeoutMs))}:${key}`;
         return pathsOf(key).map((path) => [path, entry] as const);
       }),
     ),

@@ -19,16 +19,18 @@ import {
   upgrades,
   type Section,
 } from './rules.ts';
-import { recordAgain, recordCall, recordCallsOnly, recordEnd } from './record-rules.ts';
-import { isQuick, quickRules } from './quick.ts';
+import { recordAgain, recordCall, recordCallsOnly, recordEnd, recordSaid } from './record-rules.ts';
+import { isQuick, quickConnection, quickEnd, quickRules } from './quick.ts';
 import { paths, type Settings } from './settings.ts';
 import { hostText } from './words.ts';
 
 export const publicFrontend = (settings: Settings): Section => [
   'frontend public from base',
+  'no log',
   `bind ${hostText(settings.gateway.host, settings.gateway.port)} backlog 2048`,
   'maxconn 20000',
   ...recordCall(settings),
+  ...quickConnection,
   ...quickRules(settings),
   ...heads(settings),
   ...notAPeer('if { req.fhdr_cnt(dfaas-node-id) gt 0 }'),
@@ -36,7 +38,7 @@ export const publicFrontend = (settings: Settings): Section => [
   ...recordCallsOnly(settings),
   ...beginning,
   ...health(settings),
-  ...oneHop('request'),
+  oneHop('request'),
   ...origin(settings),
   ...upgrades,
   ...times('x-timeout'),
@@ -46,7 +48,10 @@ export const publicFrontend = (settings: Settings): Section => [
   `${inward} if ${isFunction}`,
   `http-request lua.enter if ${isFunction} !{ var(txn.act) -m found }`,
   ...tracking,
+  ...recordSaid(settings),
+  quickEnd,
   'http-after-response set-header X-Start-Time %[var(txn.begun)]000 if { var(txn.begun) -m found }',
+  'http-after-response set-header X-Start-Time %[var(txn.started)]000 if !{ var(txn.begun) -m found } { var(txn.started) -m found }',
   counting(settings),
   ...recordEnd(settings),
   `use_backend %[var(txn.quick),field(1,:)] if ${isQuick}`,
@@ -89,7 +94,8 @@ const bodies = (settings: Settings): readonly string[] => {
   const short = `${isFunction} !${act('refuse')} !{ var(txn.long) -m int 1 } { req.hdr_val(content-length) gt 0 }`;
   return [
     `http-request set-var(txn.long) int(1) if ${isFunction} { req.fhdr_cnt(transfer-encoding) gt 0 }`,
-    `http-request set-var(txn.long) int(1) if ${isFunction} { req.hdr_val(content-length) gt ${keptBytes} }`,
+    'http-request set-var(txn.size) req.hdrs,length',
+    `http-request set-var(txn.long) int(1) if ${isFunction} { req.hdr_val(content-length),add(txn.size) gt ${keptBytes(settings)} }`,
     ...(maxBodyBytes > 0 ? tooLarge(settings) : []),
     `http-request wait-for-body time 20s if ${short}`,
     `http-request del-header expect if ${short} { req.fhdr(expect) -i 100-continue }`,
@@ -105,6 +111,7 @@ export const peerFrontend = (settings: Settings): Section => {
   const where = paths(settings);
   return [
     'frontend peers_in from base',
+    'no log',
     `bind ${hostText(settings.peer.host, settings.peer.port)} backlog 2048 ssl crt ${where.certificate} ca-file ${where.certificate} verify optional crt-ignore-err all ca-ignore-err all ssl-min-ver TLSv1.3 no-tls-tickets alpn http/1.1`,
     'maxconn 20000',
     // Who has not proven to be a peer and asked for something by then may not hold a connection.
@@ -125,7 +132,7 @@ export const peerFrontend = (settings: Settings): Section => {
     ...recordCallsOnly(settings),
     `http-request set-var(txn.act) str(system) if !${isFunction} !${act('refuse')}`,
     ...health(settings).map((rule) => rule.replace(' if ', ` if ${act('system')} `)),
-    ...oneHop('request'),
+    oneHop('request'),
     ...times('x-skein-deadline'),
     `http-request del-header ${hiddenRequest}`,
     ...upgrades,
@@ -139,6 +146,7 @@ export const peerFrontend = (settings: Settings): Section => {
     `http-after-response set-header X-Skein-Load %[lua.load(0)] if ${isFunction} ${act('refuse')}`,
     counting(settings),
     `http-after-response set-status 425 if { var(txn.refusal) -m int 1 } ${act('refuse')}`,
+    ...recordSaid(settings),
     ...recordEnd(settings),
     ...destinations,
     'default_backend peer_system',
@@ -148,6 +156,7 @@ export const peerFrontend = (settings: Settings): Section => {
 /** This node's own: calls that waited, hold their room, or come back from a peer that did not take them. */
 export const againFrontend = (settings: Settings): Section => [
   'frontend again from base',
+  'no log',
   `bind unix@${paths(settings).again} mode 600`,
   'http-request set-var(txn.key) req.fhdr(x-skein-function)',
   'http-request set-var(txn.call) req.fhdr(x-call-id)',
@@ -168,6 +177,7 @@ export const againFrontend = (settings: Settings): Section => [
 /** HAProxy's own figures, in Prometheus' format. */
 export const metricsFrontend = (settings: Settings): Section => [
   'frontend metrics from base',
+  'no log',
   `bind unix@${paths(settings).metrics} mode 600`,
   'http-request use-service prometheus-exporter if { path /metrics }',
 ];

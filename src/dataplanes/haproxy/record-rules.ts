@@ -112,18 +112,24 @@ export const recordCall = (settings: Settings): Section => {
 export const recordCallsOnly = (settings: Settings): Section =>
   wherever(settings, [`http-request set-log-level silent if !${isFunction}`]);
 
-/** Last in such a frontend: also answers that HAProxy makes by itself have a length and a reason. */
-export const recordEnd = (settings: Settings): Section =>
+/** In such a frontend, of every answer: why it is what it is, and who said so. */
+export const recordSaid = (settings: Settings): Section =>
   wherever(settings, [
     'http-after-response set-var(txn.said) res.fhdr(x-skein-reason)',
     'http-after-response set-var(txn.by) res.fhdr(x-skein-node)',
-    ...[
+  ]);
+
+/** Last in such a frontend: also answers that HAProxy makes by itself have a length. */
+export const recordEnd = (settings: Settings): Section =>
+  wherever(
+    settings,
+    [
       'set-var-fmt(txn.before) %B',
       'set-var(txn.gave) res.body_len',
       'set-var(txn.lengthback) res.fhdr(content-length)',
       'set-var(txn.headback) res.len,sub(txn.gave)',
     ].map((action) => `http-after-response ${action} if !{ var(txn.headback) -m found }`),
-  ]);
+  );
 
 /** In the frontend where calls come again: whoever brought the call is told when it was given away. */
 export const recordAgain = (settings: Settings): Section =>

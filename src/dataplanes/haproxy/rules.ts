@@ -4,8 +4,11 @@ import { paths, type Settings } from './settings.ts';
 /** A head and its lines, which are indented when they are written. */
 export type Section = readonly string[];
 
-/** Longer bodies are carried by the waiting room, where they may go to a peer: larger buffers cost every call. */
-export const keptBytes = 16 * 1024;
+/**
+ * What of a call is kept for a second try, head and body together: one with a longer body is carried by the waiting
+ * room, where it may go to a peer. Every buffer holds as much, and larger ones cost every call.
+ */
+export const keptBytes = ({ maxHeaderBytes }: Settings): number => Math.max(16 * 1024, maxHeaderBytes);
 
 export const isFunction = '{ var(txn.key) -m found }';
 export const act = (...acts: readonly string[]): string => `{ var(txn.act) -m str ${acts.join(' ')} }`;
@@ -14,18 +17,13 @@ export const act = (...acts: readonly string[]): string => `{ var(txn.act) -m st
 export const hidden = 'x-skein-.*|keep-alive|proxy-connection|proxy-authenticate|proxy-authorization|te|trailer';
 export const headers = (names: string): string => `'^(?:${names})$' -m reg`;
 export const hiddenRequest = headers(hidden);
-export const hiddenAnswer = headers(`${hidden}|x-start-time|x-call-id`);
+export const hiddenAnswers = `${hidden}|x-start-time|x-call-id`;
+export const hiddenAnswer = headers(hiddenAnswers);
 
-/** Two alternatives: a header `Connection` that names no other header. */
-export const namesNone = (fetch: 'req' | 'res'): readonly [string, string] => {
-  const count = `${fetch}.fhdr_cnt(connection)`;
-  return [`{ ${count} eq 0 }`, `{ ${count} eq 1 } { ${fetch}.fhdr(connection) -i keep-alive close }`];
-};
-
-export const oneHop = (direction: 'request' | 'response'): readonly string[] => {
-  const [fetch, action] =
-    direction === 'request' ? (['req', 'one_hop_request'] as const) : (['res', 'one_hop_answer'] as const);
-  return [`http-${direction} lua.${action} unless ${namesNone(fetch).join(' or ')}`];
+/** What `Connection` names beside `close` and `keep-alive`, which HAProxy takes away before any rule. */
+export const oneHop = (direction: 'request' | 'response', condition = ''): string => {
+  const [fetch, action] = direction === 'request' ? ['req', 'one_hop_request'] : ['res', 'one_hop_answer'];
+  return `http-${direction} lua.${action} if${condition} { ${fetch}.fhdr_cnt(connection) gt 0 }`;
 };
 
 /** `/function/NAME…` → `txn.key`, matched whole; what is none goes to the agent. */

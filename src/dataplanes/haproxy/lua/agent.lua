@@ -3,18 +3,12 @@
 local entries, state = require("entries"), require("live")
 local list, planOf, plannedPeer = entries.list, entries.planOf, entries.plannedPeer
 local functions, peers, liveOf, peerOf = state.functions, state.peers, state.liveOf, state.peerOf
-local now, reported = state.now, state.reported
+local now, reported, current, follow = state.now, state.reported, state.current, state.follow
 
 local function pairsText(counts)
   local parts = {}
   for name, count in pairs(counts) do parts[#parts + 1] = name .. ":" .. count end
   return table.concat(parts, ",")
-end
-
-local function current(table_, key)
-  local found = core.backends[table_].stktable:lookup(key)
-  if found == nil then return 0, 0, 0, 0 end
-  return found.conn_cur or 0, found.gpc0 or 0, found.gpc1 or 0, found.gpt0 or 0
 end
 
 -- One line each: `node RUNNING`, `function KEY …`, `peer NAME …`. Forgets what the plan no longer names and is idle.
@@ -24,14 +18,9 @@ core.register_cli({ "skein", "observe" }, "skein observe : what the node runs, f
   end
   applet:send(string.format("node %d\n", (current("t_node", "node"))))
   for key, live in pairs(functions) do
-    -- Calls that HAProxy placed by itself are counted by it.
-    local inFlight, entered, served, total = current("t_function", key)
-    -- The sum has 32 bits, and begins again where nothing was called for weeks.
-    local begun = total < live.lastTotal and live.lastTotal < 2147483648
-    live.quickMs = live.quickMs + (begun and total or (total - live.lastTotal) % 4294967296)
-    live.lastTotal = total
+    local inFlight, entered, served = follow(key, live, now())
     applet:send(string.format("function %s running=%d&entered=%d&served=%d&service=%.3f&ran=%d&ranms=%.0f&full=%d&limit=%d&received=%s&forwarded=%s&rejected=%s\n",
-      key, inFlight, live.entered + entered, live.served + served, live.serviceMs, live.ran + served, live.ranMs + live.quickMs, live.full, live.limit,
+      key, inFlight, live.entered + entered, live.served + served, live.serviceMs, live.ran + served, live.ranMs, live.full, live.limit,
       pairsText(live.receivedCount), pairsText(live.forwarded), pairsText(live.rejected)))
     if planOf(key) == nil and inFlight == 0 then functions[key] = nil end
   end

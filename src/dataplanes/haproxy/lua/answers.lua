@@ -3,30 +3,20 @@
 local entries, state = require("entries"), require("live")
 local node, planOf, plannedPeer = entries.node, entries.planOf, entries.plannedPeer
 local liveOf, peerOf, thereOf = state.liveOf, state.peerOf, state.thereOf
-local now, running, reported = state.now, state.running, state.reported
+local now, running, reported, tookMs = state.now, state.running, state.reported, state.tookMs
 
 -- A peer that refused for another reason than that it is full is left alone for so long.
 local closedMs = 250
-
-local function tookMs(txn, live)
-  local took = (txn:get_var("txn.took") or 0) / 1000
-  live.serviceMs = live.serviceMs == 0 and took or live.serviceMs * 0.9 + took * 0.1
-  return took
-end
 
 core.register_action("served", { "http-res" }, function(txn)
   local key = txn:get_var("txn.key")
   if planOf(key) == nil then return end
   local live = liveOf(key)
-  local took = tookMs(txn, live)
+  local took = (txn:get_var("txn.took") or 0) / 1000
+  tookMs(live, took, 1)
   live.served = live.served + 1
   -- A quick error says nothing of how long a call takes.
   if txn.f:status() < 500 then live.ran, live.ranMs = live.ran + 1, live.ranMs + took end
-end)
-
-core.register_action("sampled", { "http-res" }, function(txn)
-  local key = txn:get_var("txn.key")
-  if planOf(key) ~= nil then tookMs(txn, liveOf(key)) end
 end)
 
 local notRun = {

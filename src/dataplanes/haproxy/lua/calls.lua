@@ -4,7 +4,7 @@ local entries, state, deciding = require("entries"), require("live"), require("d
 local carrying = require("carry-out")
 local timed = require("time").timed
 local list, node, planOf, plannedPeer = entries.list, entries.node, entries.planOf, entries.plannedPeer
-local liveOf, peerOf, thereOf, now = state.liveOf, state.peerOf, state.thereOf, state.now
+local liveOf, followed, peerOf, thereOf, now = state.liveOf, state.followed, state.peerOf, state.thereOf, state.now
 local running, within = state.running, state.within
 local decide, localRoom, isUp, staleMs = deciding.decide, deciding.localRoom, deciding.isUp, deciding.staleMs
 local carryOut, beginLocal, refuse, foundNoRoom =
@@ -15,7 +15,8 @@ core.register_action("enter", { "http-req" }, function(txn)
   local key = txn:get_var("txn.key")
   local plan = planOf(key)
   if plan == nil then return refuse(txn, "unknown-function", 404) end
-  local live, at = liveOf(key), now()
+  local at = now()
+  local live = followed(key, at)
   live.entered = live.entered + 1
   if not timed(txn, plan, at) then return end
   if plan.reject > 0 and math.random() < plan.reject then return refuse(txn, "full", 503) end
@@ -72,7 +73,8 @@ core.register_action("again", { "http-req" }, function(txn)
   local key = txn:get_var("txn.key")
   local plan = planOf(key)
   if plan == nil then return refuse(txn, "unknown-function", 404) end
-  local live, at = liveOf(key), now()
+  local at = now()
+  local live = followed(key, at)
   facts(txn, key, plan, live)
   if not timed(txn, plan, at) then return end
   if txn:get_var("txn.held") == 1 then

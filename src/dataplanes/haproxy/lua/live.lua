@@ -15,7 +15,7 @@ local function liveOf(key)
   if found == nil then
     found = {
       serviceMs = 0, passes = {}, front = 0, sent = {}, received = {},
-      entered = 0, served = 0, ran = 0, ranMs = 0, quickMs = 0, lastTotal = 0, full = 0, limit = 0, receivedCount = {}, forwarded = {}, rejected = {},
+      entered = 0, served = 0, ran = 0, ranMs = 0, quick = 0, quickTotal = 0, followedAt = 0, full = 0, limit = 0, receivedCount = {}, forwarded = {}, rejected = {},
     }
     functions[key] = found
   end
@@ -42,6 +42,39 @@ local function thereOf(peer, key)
 end
 
 local function running(txn, table_, key) return txn.c:table_conn_cur(key, table_) or 0 end
+
+local function current(table_, key)
+  local found = core.backends[table_].stktable:lookup(key)
+  if found == nil then return 0, 0, 0, 0 end
+  return found.conn_cur or 0, found.gpc0 or 0, found.gpc1 or 0, found.gpt0 or 0
+end
+
+-- The mean of one call follows each by a tenth.
+local function tookMs(live, ms, calls)
+  local kept = live.serviceMs == 0 and 0 or 0.9 ^ calls
+  live.serviceMs = live.serviceMs * kept + ms / calls * (1 - kept)
+end
+
+-- Calls that HAProxy placed by itself are counted by it; their time in tenths of a millisecond.
+local function follow(key, live, at)
+  local inFlight, entered, served, total = current("t_function", key)
+  -- The sum has 32 bits; all begins again where nothing was called for weeks.
+  if served < live.quick then live.quick, live.quickTotal = 0, 0 end
+  local calls, ms = served - live.quick, (total - live.quickTotal) % 4294967296 / 10
+  if calls > 0 then tookMs(live, ms, calls) end
+  live.ranMs = live.ranMs + ms
+  live.quick, live.quickTotal, live.followedAt = served, total, at
+  return inFlight, entered, served
+end
+
+-- Often enough for whoever decides by how long calls take.
+local followMs = 100
+
+local function followed(key, at)
+  local live = liveOf(key)
+  if at - live.followedAt >= followMs then follow(key, live, at) end
+  return live
+end
 
 local function burst(perSecond)
   if perSecond <= 0 then return 0 end
@@ -73,5 +106,6 @@ end
 
 return {
   functions = functions, peers = peers, now = now, liveOf = liveOf, peerOf = peerOf, thereOf = thereOf,
+  current = current, follow = follow, followed = followed, tookMs = tookMs,
   running = running, tokensAt = tokensAt, taken = taken, within = within, reported = reported,
 }
