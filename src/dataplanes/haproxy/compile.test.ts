@@ -12,7 +12,7 @@ import { anchorOf } from './anchor.ts';
 import { compile } from './configuration.ts';
 import { diff } from './diff.ts';
 import { entries, mapNames } from './entries.ts';
-import { readFeatures } from './features.ts';
+import { plainFeatures } from './features.ts';
 import { addObservations, readObservation } from './observation.ts';
 import { checkSettings, paths, type Settings } from './settings.ts';
 import { assign, firstPool } from './shape.ts';
@@ -34,6 +34,7 @@ const settings: Settings = {
   records: false,
   traceRatio: undefined,
   lua: '/opt/skein/lua',
+  features: plainFeatures,
 };
 const where = paths(settings);
 
@@ -98,6 +99,13 @@ describe('compile', () => {
     expect(new Set(added(recorded, traced))).toEqual(
       new Set(['  http-request lua.trace 0.25 if { path_beg /function/ }']),
     );
+  });
+
+  it('says to a newer HAProxy what an older one does not understand', () => {
+    const told = (features: Settings['features']): string =>
+      compile(assign(undefined, plan({})), { ...settings, features }).configuration;
+    expect(told({ version: '2.6.12', hotMemory: false })).not.toContain('hot-size');
+    expect(told({ version: '3.0.11', hotMemory: true })).toMatch(/^  tune\.memory\.hot-size \d+$/m);
   });
 
   it('refuses settings that cannot stand in a configuration', () => {
@@ -295,17 +303,5 @@ describe('an observation', () => {
       received: { [east]: 8 },
       rejected: { full: 2, timeout: 4 },
     });
-  });
-});
-
-describe('features', () => {
-  it('are those of 2.6 and newer, built with what is needed', () => {
-    const of = (version: string, list: string) =>
-      `HAProxy version ${version} 2026/10/17 - https://haproxy.org/\nFeature list : ${list}\n`;
-    expect(readFeatures(of('2.6.12-1+deb12u4', '+LUA +OPENSSL +PROMEX'))).toEqual({ version: '2.6.12-1+deb12u4' });
-    expect(readFeatures(of('3.0.11', '+LUA +OPENSSL +PROMEX')).version).toBe('3.0.11');
-    expect(() => readFeatures(of('2.4.3', '+LUA +OPENSSL +PROMEX'))).toThrow('older than 2.6');
-    expect(() => readFeatures(of('2.6.12', '-LUA +OPENSSL +PROMEX'))).toThrow('without LUA');
-    expect(() => readFeatures('something else')).toThrow(SkeinError);
   });
 });

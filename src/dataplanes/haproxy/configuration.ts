@@ -53,6 +53,9 @@ export const compile = (shape: Shape, settings: Settings): Compiled => {
 /** With room for what is added. */
 const bufferBytes = (settings: Settings): number => keptBytes(settings) + 8_192;
 
+/** Buffers of some hundred calls at once; HAProxy's own 512 kB are those of a dozen, and what is beyond goes back to the system each time. */
+const hotBytes = 16 * 1024 * 1024;
+
 const global = (settings: Settings): Section => [
   'global',
   'master-worker',
@@ -61,6 +64,7 @@ const global = (settings: Settings): Section => [
   'stats timeout 1d',
   `tune.bufsize ${bufferBytes(settings)}`,
   'tune.maxrewrite 4096',
+  ...(settings.features.hotMemory ? [`tune.memory.hot-size ${hotBytes}`] : []),
   'tune.ssl.cachesize 0',
   `setenv SKEIN_MAPS ${settings.folder}`,
   `lua-prepend-path ${settings.lua}/?.lua`,

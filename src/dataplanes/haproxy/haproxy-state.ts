@@ -8,6 +8,7 @@ import type { Log } from '../../telemetry/log.ts';
 import type { ChannelCredentials } from '../certificate.ts';
 import type { Observation } from '../data-plane.ts';
 import type { AdminSocket } from './admin-socket.ts';
+import { plainFeatures, type Features } from './features.ts';
 import { HaproxyProcess } from './haproxy-process.ts';
 import { PlanFile, type Ports } from './plan-file.ts';
 import { paths, type Settings } from './settings.ts';
@@ -17,7 +18,7 @@ import type { Telling } from './waiting-protocol.ts';
 export type HaproxyDataPlaneNeeds = {
   /** Of the node: `plane.pid`, `plane.json`, `plan.json`, `plane.log` live here. */
   readonly folder: string;
-  readonly settings: Omit<Settings, 'lua' | 'records' | 'traceRatio'>;
+  readonly settings: Omit<Settings, 'lua' | 'features' | 'records' | 'traceRatio'>;
   /** Who wants to know of calls; none of it costs anything where nobody does. */
   readonly telling: Telling;
   /** The program; looked for in the path when it is a bare name. */
@@ -36,6 +37,8 @@ export class HaproxyState {
   readonly planFile: PlanFile;
   /** Plans, reloads and restarts: one after another. */
   readonly turns = new OneAtATime();
+  /** Of the program as it was found at `start`. */
+  features: Features = plainFeatures;
   /** To the HAProxy that runs; undefined while none does. */
   admin: AdminSocket | undefined;
   ports: Ports | undefined;
@@ -88,6 +91,7 @@ export class HaproxyState {
     return {
       ...settings,
       lua: luaFolder,
+      features: this.features,
       records: accessLog !== undefined || tracing !== undefined,
       traceRatio: tracing?.sampleRatio,
     };

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { SkeinError } from '../../domain/errors.ts';
 import type { MapName } from './entries.ts';
+import type { Features } from './features.ts';
 import type { PeerFiles } from './servers.ts';
 import { isHost, isName, isNetwork, isPath } from './words.ts';
 
@@ -31,6 +32,8 @@ export type Settings = {
   readonly traceRatio: number | undefined;
   /** The folder of `skein.lua` and what it is made of. */
   readonly lua: string;
+  /** Of the HAProxy that is to read it. */
+  readonly features: Features;
 };
 
 /** Where things are, from the folder alone. */

@@ -45,7 +45,8 @@ export class Supervisor {
     const { state } = this.#needs;
     const { log } = state.needs;
     checkSettings(state.wantedSettings);
-    const { version } = await state.process.features();
+    state.features = await state.process.features();
+    const { version } = state.features;
     this.#keepHouse();
     const kept = await state.planFile.read();
     if (kept !== undefined && (await this.#adopt(kept))) {
