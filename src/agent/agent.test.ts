@@ -3,7 +3,9 @@ import type { RequestListener } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
+import type { BundleStore } from '../bundles/bundle-store.ts';
 import { FileBundleStore } from '../bundles/file-store.ts';
+import { pack } from '../bundles/pack.ts';
 import { Catalogue } from '../catalogue/catalogue.ts';
 import { revisionOf } from '../catalogue/placement.ts';
 import { MemoryCatalogueStore } from '../catalogue/store.ts';
@@ -92,7 +94,12 @@ const announcement = {
   addresses: [],
 };
 
-type Parts = { readonly catalogue: Catalogue; readonly provider: MemoryProvider; readonly plane: HeldPlane };
+type Parts = {
+  readonly catalogue: Catalogue;
+  readonly provider: MemoryProvider;
+  readonly plane: HeldPlane;
+  readonly bundles: BundleStore;
+};
 
 const start = async (
   prepare: (parts: Parts) => Promise<void> = async () => undefined,
@@ -111,7 +118,8 @@ const start = async (
   await membership.start();
   const plane = new HeldPlane();
   const provider = new MemoryProvider({ clock, code: () => code, maxReplicas: 4 });
-  await prepare({ catalogue, provider, plane });
+  const bundles = await FileBundleStore.open(join(folder, 'bundles'));
+  await prepare({ catalogue, provider, plane, bundles });
   const warnings: string[] = [];
   const peerFetch = new PeerFetch(await selfSigned(identity.privateKey, Date.now()));
   const agent = new Agent({
@@ -126,7 +134,7 @@ const start = async (
     dataPlane: plane,
     strategy: strategyNamed('least-loaded'),
     strategyPeriodMs: 1_000,
-    bundles: await FileBundleStore.open(join(folder, 'bundles')),
+    bundles,
     secretVersions: () => '',
     peerFetch,
     instruments: agentInstruments(),
@@ -234,6 +242,54 @@ test('a function that fails is planned as one, in words that quote nothing, unti
   expect(agent.readyKeys()).toEqual(['echo.openfaas-fn']);
   clock.advance(250);
   await expect.poll(async () => (await list())[0]?.problem).toBeUndefined();
+});
+
+test('an update of a function at zero is ready once a replica of it is, and says what is wrong with it', async () => {
+  let broken = false;
+  const code = async (): Promise<RequestListener> => {
+    if (broken) throw new Error('it cannot be imported');
+    return (_, answer) => answer.end();
+  };
+  const manifest = { manifest: 1, mode: 'node', entry: 'handler.mjs' };
+  let put = async (_envVars: Readonly<Record<string, string>>): Promise<void> => undefined;
+  const { agent, clock } = await start(async ({ catalogue, bundles }) => {
+    const files = Object.entries({ 'skein.json': JSON.stringify(manifest), 'handler.mjs': '' });
+    const { digest } = await bundles.put(
+      pack(files.map(([path, text]) => ({ path, contents: Buffer.from(text), executable: false }))),
+    );
+    put = async (envVars) => {
+      const deployment = { service: 'echo', image: 'echo', envVars };
+      await catalogue.put(keys.function('openfaas-fn', 'echo'), {
+        deployment,
+        digest,
+        createdAt: '2026-01-01T00:00:00Z',
+      });
+    };
+    await put({});
+  }, code);
+  const status = async () => (await agent.here().list(new AbortController().signal))[0];
+  await expect.poll(status).toMatchObject({ replicas: 1, ready: true });
+  await expect
+    .poll(async () => {
+      clock.advance(1_000);
+      return status();
+    })
+    .toMatchObject({ replicas: 0, ready: true });
+  broken = true;
+  await put({ GREETING: 'Hi' });
+  const seen: (boolean | undefined)[] = [];
+  await expect
+    .poll(async () => {
+      const there = await status();
+      seen.push(there?.ready);
+      return there?.problem;
+    })
+    .toContain('cannot be imported');
+  expect(seen).not.toContain(true);
+  broken = false;
+  // Less than what makes it idle.
+  clock.advance(600);
+  await expect.poll(status).toMatchObject({ replicas: 1, ready: true });
 });
 
 test('who waits for a plan waits for one that is made after that, and not for ever', async () => {

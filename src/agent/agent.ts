@@ -82,6 +82,7 @@ export class Agent {
       provider,
       wanted: (key) => this.#hosted.get(key),
       fetchBundle: ({ digest }) => fetchBundle(digest, needs.bundles, this.#asked()),
+      onTaken: (hosted) => this.#scaler.begin(hosted),
       onChange: (key) => this.#functionChanged(key),
       clock,
       log,

@@ -58,7 +58,8 @@ const statusOf = (needs: HereNeeds, hosted: Hosted, there: ProvidedFunction | un
     usage: measures.usage(key),
     ...(spec !== undefined && { bounds: scaler.bounds(hosted) }),
     wish: revisionOf(value, value.deployment),
-    ready: isCurrent && available >= replicas && runsHere(plan, key),
+    // One that is to start may not be counted yet.
+    ready: isCurrent && available >= replicas && (available > 0 || !scaler.wants(hosted)) && runsHere(plan, key),
     ...(why !== undefined && { problem: why.slice(0, maxProblem) }),
   };
 };

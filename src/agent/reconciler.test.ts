@@ -29,12 +29,14 @@ const open = () => {
   const provider = new MemoryProvider({ clock, maxReplicas: 10, code: () => async () => (_, answer) => answer.end() });
   const wanted = new Map<FunctionKey, Hosted>();
   const fetched: string[] = [];
+  const taken: (string | undefined)[] = [];
   let fetch = async (spec: FunctionSpec): Promise<void> => void fetched.push(spec.revision);
   let report: () => void = () => {};
   const reconciler = new Reconciler({
     provider,
     wanted: (asked) => wanted.get(asked),
     fetchBundle: (spec) => fetch(spec),
+    onTaken: ({ spec }) => void taken.push(spec?.revision),
     onChange: () => report(),
     clock,
     log: silentLog,
@@ -54,6 +56,7 @@ const open = () => {
     reconciler,
     wanted,
     fetched,
+    taken,
     settled,
     revision,
     fetchWith: (other: typeof fetch) => {
@@ -71,16 +74,18 @@ const open = () => {
 
 describe('bringing a node into line with the catalogue', () => {
   test('deploys, updates and removes', async () => {
-    const { want, revision, fetched } = open();
+    const { want, revision, fetched, taken } = open();
     const first = hosted('1');
     await want(first);
     expect(await revision()).toBe('1');
     expect(first.ready).toBe(true);
     await want(hosted('2'));
     expect(await revision()).toBe('2');
+    await want(hosted('2'));
     await want(undefined);
     expect(await revision()).toBeUndefined();
     expect(fetched).toEqual(['1', '2']);
+    expect(taken).toEqual(['1', '2']);
   });
 
   test('removes what lives elsewhere from now on', async () => {

@@ -11,6 +11,8 @@ export type ReconcilerNeeds = {
   readonly wanted: (key: FunctionKey) => Hosted | undefined;
   /** Sees to it that the bundle is here. */
   readonly fetchBundle: (spec: FunctionSpec) => Promise<void>;
+  /** The provider took what is wanted, which it did not have before. */
+  readonly onTaken: (hosted: Hosted) => void;
   /** What is here or why it is not has changed. */
   readonly onChange: (key: FunctionKey) => void;
   readonly clock: Clock;
@@ -108,7 +110,7 @@ export class Reconciler {
     const { provider } = this.#needs;
     const present = (await provider.list()).find(({ spec }) => `${spec.ref.name}.${spec.ref.namespace}` === key);
     const spec = hosted?.spec;
-    if (spec === undefined) {
+    if (hosted === undefined || spec === undefined) {
       if (present === undefined) return;
       // The provider forgets it at once; its last calls may take minutes, and nothing waits for them.
       provider.remove(present.spec.ref).catch((error: unknown) => {
@@ -117,12 +119,13 @@ export class Reconciler {
       return;
     }
     if (present?.spec.revision === spec.revision) {
-      hosted!.ready = true;
+      hosted.ready = true;
       return;
     }
     await this.#needs.fetchBundle(spec);
     if (present === undefined) await provider.deploy(spec, 0);
     else await provider.update(spec);
-    hosted!.ready = true;
+    hosted.ready = true;
+    this.#needs.onTaken(hosted);
   }
 }

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import type { FunctionDeployment } from '../domain/function.ts';
 import { functionKey, parseDigest, type Digest } from '../domain/ids.ts';
 import { MemoryProvider } from '../providers/memory/memory-provider.ts';
 import { ManualClock } from '../std/clock.ts';
@@ -37,13 +38,25 @@ const open = async (labels: Record<string, string> = {}, envVars: Record<string,
   };
   const scaler = await another();
   /** Looks, and waits until the provider has as many as were wanted. */
-  const look = async (inFlight: number, more: Partial<FunctionLoad> = {}, by = scaler): Promise<number> => {
-    by.look(hosted, { inFlight, perSecond: 0, ...more });
+  const look = async (
+    inFlight: number,
+    more: Partial<FunctionLoad> = {},
+    by = scaler,
+    as = hosted,
+  ): Promise<number> => {
+    by.look(as, { inFlight, perSecond: 0, ...more });
     await new Promise((resolve) => setImmediate(resolve));
     await provider.scale(ref, (await provider.list())[0]?.replicas ?? 0);
     return (await provider.list())[0]?.replicas ?? -1;
   };
-  return { clock, provider, scaler, another, hosted, look };
+  /** What the function is after an update. */
+  const updated = async (changes: Partial<FunctionDeployment>, revision: string): Promise<Hosted> => {
+    const next = { ...deployment, ...changes };
+    const updatedSpec = { ...spec, revision, deployment: next };
+    await provider.update(updatedSpec);
+    return { ...hosted, settings: settingsOf(next), spec: updatedSpec };
+  };
+  return { clock, provider, scaler, another, hosted, look, updated };
 };
 
 describe('replicas of a function at a node', () => {
@@ -105,6 +118,43 @@ describe('replicas of a function at a node', () => {
     expect(await look(0)).toBe(1);
     clock.advance(1);
     expect(await look(0)).toBe(0);
+  });
+
+  test('begin again with one when what ran is updated, as its first deployment did', async () => {
+    const { look, clock, scaler, updated } = await open();
+    await look(0);
+    clock.advance(60_000);
+    expect(await look(0)).toBe(0);
+    const next = await updated({ envVars: { GREETING: 'Hi' } }, '2');
+    expect(scaler.wants(next)).toBe(true);
+    scaler.begin(next);
+    expect(await look(0, {}, scaler, next)).toBe(1);
+    clock.advance(60_000);
+    expect(await look(0, {}, scaler, next)).toBe(0);
+    const cold = await updated({ envVars: {}, labels: { 'com.openfaas.scale.min': '0' } }, '3');
+    scaler.begin(cold);
+    expect(await look(0, {}, scaler, cold)).toBe(0);
+  });
+
+  test('stay none where an update changes no more than labels or the value of a secret', async () => {
+    const { look, clock, scaler, updated } = await open();
+    await look(0);
+    clock.advance(60_000);
+    expect(await look(0)).toBe(0);
+    const next = await updated({ labels: { team: 'blue' }, annotations: { topic: 'x' } }, '2');
+    scaler.begin(next);
+    expect(await look(0, {}, scaler, next)).toBe(0);
+    expect(scaler.wants(next)).toBe(false);
+  });
+
+  test('begin anew where a function comes back to the node', async () => {
+    const { look, clock, scaler, hosted } = await open();
+    await look(0);
+    clock.advance(60_000);
+    expect(await look(0)).toBe(0);
+    scaler.look({ ...hosted, spec: undefined }, { inFlight: 0, perSecond: 0 });
+    scaler.begin(hosted);
+    expect(await look(0)).toBe(1);
   });
 
   test('stay as they were set by hand, until they are left to the load', async () => {

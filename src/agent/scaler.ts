@@ -2,13 +2,14 @@ import { freshScale, scaleReplicas, type ScaleFacts, type ScaleState } from '../
 import { messageOf } from '../domain/errors.ts';
 import type { FunctionKey } from '../domain/ids.ts';
 import type { NodeFunction, ScaleWish } from '../gateway/needs.ts';
-import type { FunctionProvider } from '../providers/provider.ts';
+import type { FunctionProvider, FunctionSpec } from '../providers/provider.ts';
 import type { Clock } from '../std/clock.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Hosted } from './hosted.ts';
 import type { KeptScale } from './kept-scale.ts';
 import type { FunctionSettings } from './labels.ts';
 import { maxReplicasOf } from './compose-plan.ts';
+import { startsAlike } from './starts-alike.ts';
 
 export type ScalerNeeds = {
   readonly provider: FunctionProvider;
@@ -65,7 +66,8 @@ type Entry = {
   wanted: number;
   /** Set by hand; what load asks for comes on top. */
   floor: number;
-  revision: string;
+  /** What the provider took last. */
+  spec: FunctionSpec | undefined;
   /** Calls to the provider that are under way, and the number that the last of them asked for. */
   running: number;
   asked: number;
@@ -87,6 +89,8 @@ export class Scaler {
 
   /** Calls wait and no replica is free, or time has passed: look at the function anew. */
   look(hosted: Hosted, load: FunctionLoad): void {
+    // What comes back to this node begins anew.
+    if (hosted.spec === undefined) this.#entries.delete(hosted.key);
     if (hosted.spec === undefined || !hosted.ready) return;
     const entry = this.#entry(hosted);
     const { settings } = hosted;
@@ -105,6 +109,27 @@ export class Scaler {
     entry.state = state;
     entry.wanted = wanted;
     this.#follow(hosted, entry);
+  }
+
+  /** The provider has taken what is deployed: where it differs from what ran, it begins as a first deployment does. */
+  begin(hosted: Hosted): void {
+    const entry = this.#entry(hosted);
+    const isNew = this.#isNew(hosted);
+    entry.spec = hosted.spec;
+    if (!isNew) return;
+    // What an earlier one failed of says nothing of this one.
+    Object.assign(entry, { retryAt: 0, failures: 0 });
+    const first = this.#first(hosted, entry.floor);
+    if (entry.wanted >= first) return;
+    entry.wanted = first;
+    entry.state = freshScale(first, this.#needs.clock.monotonic());
+  }
+
+  /** Whether replicas are to be there, started yet or not. */
+  wants(hosted: Hosted): boolean {
+    const entry = this.#entries.get(hosted.key);
+    if (entry === undefined || this.#isNew(hosted)) return this.#first(hosted, entry?.floor ?? 0) > 0;
+    return entry.wanted > 0;
   }
 
   /** What an earlier agent left running counts as needed until time shows that it is not. */
@@ -152,20 +177,16 @@ export class Scaler {
   }
 
   #entry(hosted: Hosted): Entry {
-    const revision = hosted.spec?.revision ?? '';
     const known = this.#entries.get(hosted.key);
-    if (known !== undefined) {
-      known.revision = revision;
-      return known;
-    }
-    const { first } = hosted.settings;
+    if (known !== undefined) return known;
     const floor = this.#needs.kept.get(hosted.key, hosted.value.createdAt);
-    const state = freshScale(Math.max(first, floor), this.#needs.clock.monotonic());
+    const wanted = this.#first(hosted, floor);
+    const state = freshScale(wanted, this.#needs.clock.monotonic());
     const entry: Entry = {
       state,
-      wanted: 0,
+      wanted,
       floor,
-      revision,
+      spec: hosted.spec,
       running: 0,
       asked: 0,
       retryAt: 0,
@@ -174,6 +195,15 @@ export class Scaler {
     };
     this.#entries.set(hosted.key, entry);
     return entry;
+  }
+
+  #isNew({ key, spec }: Hosted): boolean {
+    const began = this.#entries.get(key)?.spec;
+    return began === undefined || spec === undefined || !startsAlike(began, spec);
+  }
+
+  #first(hosted: Hosted, floor: number): number {
+    return Math.min(maxReplicasOf(hosted, this.#needs.maxReplicas), Math.max(hosted.settings.first, floor));
   }
 
   /** One call to the provider at a time for each function, always with the newest wish; for more replicas none waits. */

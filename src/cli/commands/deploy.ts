@@ -21,9 +21,8 @@ lost meanwhile.
 
 All functions of a file are tried, whatever becomes of the others; the exit code is 1 when one
 failed. What turns out within two seconds not to start is told as a warning. --wait goes on until
-what was deployed answers at every node where it is to live: its replicas are ready there, or, where
-none is to run (com.openfaas.scale.min 0, or an update of what nobody called lately), the first call
-starts one.
+what was deployed answers at every node where it is to live: its replicas are ready there, or, with
+com.openfaas.scale.min 0, the first call starts one.
 
 Constraints say where a function lives: skein.node==node-2, skein.role==edge, label.zone==north
 (or !=). Labels that mean something: dfaas.maxrate (calls a second, per node),
