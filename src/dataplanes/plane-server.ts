@@ -66,8 +66,9 @@ export class PlaneServer {
     const replicas = this.#replicas;
     const given = { clock, random, log, upgradeIdleMs, onDemand, onCall, tracer };
     this.plane = new Plane({ replicas, peers, instruments, ...given });
-    this.system = new Upstream(needs.systemSocket, clock);
-    this.#peerSystem = new Upstream(needs.peerSystemSocket, clock);
+    const nodeName = (): string => this.plane.plan?.node.name ?? '';
+    this.system = new Upstream(needs.systemSocket, clock, nodeName);
+    this.#peerSystem = new Upstream(needs.peerSystemSocket, clock, nodeName);
     const { maxHeaderBytes, maxBodyBytes } = needs;
     const isTrusted = addressIn(needs.trustedProxies);
     const bounds = { plane: this.plane, clock, maxHeaderBytes, maxBodyBytes, isTrusted };

@@ -14,7 +14,7 @@ const sentences: Record<Reason, (subject: string, hint: string) => string> = {
   'not-a-peer': () => 'This caller claims to be a node of the federation, on a channel that does not prove it.',
   'function-failed': (name) => `${name} broke off without a whole answer. Its log says more.`,
   'too-large': (name, hint) => `The body of this call to ${name} is longer than this node takes.${hint}`,
-  'queue-failed': (name) => `The call to ${name} cannot be kept for later now. Try again shortly.`,
+  'queue-failed': (name, hint) => `The call to ${name} cannot be kept for later now.${hint} Try again shortly.`,
   'bad-request': (name, hint) => `This call to ${name} cannot be understood.${hint}`,
 };
 

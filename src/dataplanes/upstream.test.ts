@@ -42,7 +42,7 @@ describe('the way to the agent', () => {
     let upstream: Upstream | undefined;
     const served: Served = await Served.start(
       (request, response) => {
-        upstream ??= new Upstream(path, served.clock);
+        upstream ??= new Upstream(path, served.clock, () => 'north');
         upstream.pass(request, response, []);
         requests.push(request);
       },
@@ -131,5 +131,23 @@ describe('the way to the agent', () => {
     await eventually(() => held.length === 257, 'the next gets its connection');
     held[256]?.();
     await next.until(/late$/);
+  });
+
+  it('refuses a call that cannot be kept for later as every call is refused, and what is managed in plain words', async () => {
+    const { served, agent } = await passing(reading);
+    agent.close();
+    const later = await wire(served)
+      .send('POST /async-function/greet.team/now HTTP/1.1\r\nHost: x\r\nX-Call-Id: mine\r\nContent-Length: 0\r\n\r\n')
+      .until(/\n$/);
+    expect(later).toMatch(/^HTTP\/1\.1 503 /);
+    for (const header of ['X-Skein-Node: north', 'X-Skein-Reason: queue-failed', 'X-Call-Id: mine', 'Retry-After: 1']) {
+      expect(later).toContain(`\r\n${header}\r\n`);
+    }
+    expect(later).toMatch(
+      /X-Start-Time: \d+000000\r\n[^]*greet\.team cannot be kept for later now\. The agent of this node/,
+    );
+    const managed = await wire(served).send(get).until(/\n$/);
+    expect(managed).toMatch(/^HTTP\/1\.1 503 [^]*nothing can be managed here now/);
+    expect(managed).not.toContain('X-Skein-Reason');
   });
 });

@@ -5,6 +5,8 @@ import { forwardable, returnable, valueOf } from './headers.ts';
 import type { ClientBody } from './http1/client-exchange.ts';
 import { Http1Client, type ClientLimits } from './http1/client.ts';
 import { dialTo } from './http1/dial.ts';
+import { refuse } from './refusals.ts';
+import { parseTarget } from './target.ts';
 
 const limits: ClientLimits = {
   maxHeadBytes: 64 * 1024,
@@ -29,9 +31,11 @@ const waitMs = 15_000;
 export class Upstream {
   readonly #client: Http1Client;
   readonly #clock: Clock;
+  readonly #nodeName: () => string;
 
-  constructor(socketPath: string, clock: Clock) {
+  constructor(socketPath: string, clock: Clock, nodeName: () => string) {
     this.#clock = clock;
+    this.#nodeName = nodeName;
     this.#client = new Http1Client(dialTo({ kind: 'unix', path: socketPath }), limits, clock);
   }
 
@@ -71,7 +75,8 @@ export class Upstream {
   #send(request: Incoming, response: Outgoing, extra: readonly string[], body: ClientBody): void {
     const { method, url, rawHeaders } = request;
     const headers = [...forwardable(rawHeaders), ...callId(rawHeaders), ...extra];
-    const begun = startTime(url);
+    const startTime = isCall(url) ? `${this.#clock.now()}000000` : undefined;
+    const begun = startTime === undefined ? [] : ['X-Start-Time', startTime];
     const stopWaiting = this.#clock.after(waitMs, () => exchange.cancel(new Error('the agent is busy')));
     const exchange = this.#client.request(
       { method, target: url, headers, body },
@@ -90,7 +95,7 @@ export class Upstream {
         // A broken connection on either side ends both; once the head is sent there is nothing more to say.
         fail: () => {
           if (response.headersSent) response.destroy();
-          else unavailable(response);
+          else this.#refuse(request, response, startTime);
         },
       },
     );
@@ -99,17 +104,33 @@ export class Upstream {
       exchange.cancel(new Error('the client left'));
     });
   }
+
+  /** A call that cannot be kept for later is refused as every call is. */
+  #refuse({ url, rawHeaders }: Incoming, response: Outgoing, startTime: string | undefined): void {
+    const target = isCall(url) ? parseTarget(url.replace(asyncPrefix, '/function/')) : undefined;
+    if (target === undefined) return unavailable(response);
+    refuse(response, {
+      status: 503,
+      reason: 'queue-failed',
+      subject: target.key,
+      hint: 'The agent of this node does not run or has no time.',
+      node: this.#nodeName(),
+      callId: valueOf(rawHeaders, 'x-call-id'),
+      startTime,
+      load: undefined,
+    });
+  }
 }
+
+const asyncPrefix = '/async-function/';
+
+const isCall = (url: string): boolean => url.startsWith(asyncPrefix);
 
 /** Of an asynchronous call: the agent keeps the client's, or names it. */
 const callId = (raw: readonly string[]): readonly string[] => {
   const value = valueOf(raw, 'x-call-id');
   return value === undefined ? [] : ['X-Call-Id', value];
 };
-
-/** Of an asynchronous call: when it came, as callers of functions are told. */
-const startTime = (url: string): readonly string[] =>
-  url.startsWith('/async-function/') ? ['X-Start-Time', `${Date.now()}000000`] : [];
 
 const unavailable = (response: Outgoing): void => {
   response.writeHead(503, ['Content-Type', 'text/plain; charset=utf-8', 'Retry-After', '1']);
