@@ -1,7 +1,7 @@
 import type { FunctionKey, NodeId } from '../domain/ids.ts';
 import { emptyLive, type Live } from '../routing/live.ts';
 import { formatLoad } from '../routing/load-header.ts';
-import type { FunctionPlan, PeerPlan, Plan } from '../routing/plan.ts';
+import { withoutStarts, type FunctionPlan, type PeerPlan, type Plan } from '../routing/plan.ts';
 import type { Clock } from '../std/clock.ts';
 import type { Random } from '../std/random.ts';
 import type { OnCall } from '../telemetry/call-record.ts';
@@ -34,19 +34,42 @@ export class PlaneState {
   readonly live: Live = emptyLive();
   readonly counts = new Counts();
   peers: ReadonlyMap<NodeId, PeerPlan> = new Map();
+  #told: Plan | undefined;
   #plan: Plan | undefined;
+  #attended = true;
 
   constructor(needs: PlaneNeeds) {
     this.needs = needs;
   }
 
+  /** What holds now. */
   get plan(): Plan | undefined {
     return this.#plan;
   }
 
   set plan(plan: Plan) {
-    this.#plan = usable(plan);
+    this.#told = usable(plan);
     this.peers = new Map(plan.peers.map((peer) => [peer.id, peer]));
+    this.#settle();
+  }
+
+  /** What was told to hold, whoever is there. */
+  get told(): Plan | undefined {
+    return this.#told;
+  }
+
+  get attended(): boolean {
+    return this.#attended;
+  }
+
+  /** Whether there is somebody who starts replicas. */
+  set attended(attended: boolean) {
+    this.#attended = attended;
+    this.#settle();
+  }
+
+  #settle(): void {
+    this.#plan = this.#told && (this.#attended ? this.#told : withoutStarts(this.#told));
   }
 
   get nodeName(): string {

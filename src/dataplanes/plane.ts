@@ -80,6 +80,19 @@ export class Plane {
     return this.#state.plan;
   }
 
+  /** The plan as it was told, whoever is there to start replicas. */
+  get told(): Plan | undefined {
+    return this.#state.told;
+  }
+
+  /** Whether there is somebody who starts replicas; true until it is said. While there is not, calls that need a start go to peers. */
+  attend(attended: boolean): void {
+    if (attended === this.#state.attended) return;
+    this.#state.attended = attended;
+    this.#runs.resume();
+    this.#waiting.drain();
+  }
+
   apply(plan: Plan): void {
     const { live, counts } = this.#state;
     const { instruments, peers, replicas } = this.#needs;
@@ -105,7 +118,7 @@ export class Plane {
   /** Takes no more calls, whatever later plans say; what waits for room is passed on or refused. */
   drain(): void {
     this.#draining = true;
-    if (this.plan !== undefined) this.apply(this.plan);
+    if (this.told !== undefined) this.apply(this.told);
   }
 
   /** Ends what it does by itself; call it when nothing comes any more. */

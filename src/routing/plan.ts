@@ -113,3 +113,15 @@ export const localRoute: Route = {
   rejectShare: 0,
   admission: { peers: {}, others: { kind: 'in-flight', count: 0 } },
 };
+
+/**
+ * The plan while nobody is there who starts replicas: calls that need a start go to the peers that may be asked. Where there are none,
+ * they wait for somebody who comes.
+ */
+export const withoutStarts = (plan: Plan): Plan => {
+  const entries = Object.entries(plan.functions).map(([key, function_]) => {
+    const elsewhere = function_.hops > 0 && function_.peers.some(({ weight }) => weight > 0);
+    return [key, elsewhere && function_.canStart ? { ...function_, canStart: false } : function_];
+  });
+  return { ...plan, functions: Object.fromEntries(entries) as Plan['functions'] };
+};

@@ -80,9 +80,9 @@ let unsaved = false;
 const save = (): void => {
   unsaved = true;
   saving ??= (async () => {
-    while (unsaved && plane.plan !== undefined) {
+    while (unsaved && plane.told !== undefined) {
       unsaved = false;
-      await writeFile(`${settings.planFile}.new`, JSON.stringify(plane.plan), { mode: 0o600 });
+      await writeFile(`${settings.planFile}.new`, JSON.stringify(plane.told), { mode: 0o600 });
       await rename(`${settings.planFile}.new`, settings.planFile);
     }
   })()
@@ -93,8 +93,8 @@ const save = (): void => {
 };
 
 const merged = (command: Extract<Command, { kind: 'plan' }>): Plan => {
-  if (command.whole || plane.plan === undefined) return command.plan;
-  const functions: Record<FunctionKey, FunctionPlan> = { ...plane.plan.functions, ...command.plan.functions };
+  if (command.whole || plane.told === undefined) return command.plan;
+  const functions: Record<FunctionKey, FunctionPlan> = { ...plane.told.functions, ...command.plan.functions };
   for (const key of command.removed) delete functions[key];
   return { ...command.plan, functions };
 };
@@ -149,8 +149,12 @@ const heard = async (line: string, agent: Socket): Promise<void> => {
 
 const control = createSocketServer((agent) => {
   agents.add(agent);
+  plane.attend(true);
   agent.on('error', () => agent.destroy());
-  agent.once('close', () => agents.delete(agent));
+  agent.once('close', () => {
+    agents.delete(agent);
+    plane.attend(agents.size > 0);
+  });
   answer(agent, { kind: 'hello', pid: process.pid, gatewayPort, peerPort });
   readLines(agent, (line) => void heard(line, agent));
 });
@@ -178,6 +182,7 @@ process.on('uncaughtException', (error) => {
 await warmUp(`${settings.controlSocket}w`, server.peers, server.system).catch((error: unknown) =>
   log.warn({ error: messageOf(error) }, 'the data plane could not warm up'),
 );
+plane.attend(false);
 await restore();
 let gatewayPort = 0;
 let peerPort = 0;
