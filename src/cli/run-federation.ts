@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import { extname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { portInUse } from '../domain/cannot-listen.ts';
 import { SkeinError } from '../domain/errors.ts';
 import { boundFile } from '../std/bounded-file.ts';
 import { readFederation } from './federation-client.ts';
@@ -49,10 +50,7 @@ export const checkPorts = async (nodes: readonly NodePlan[]): Promise<void> => {
   for (const { name, ports } of nodes) {
     for (const [what, port] of Object.entries(ports)) {
       if (await isFree(port)) continue;
-      throw new SkeinError(
-        'unavailable',
-        `port ${port} (${what} of ${name}) is in use: stop what listens there (\`skein down\`?), or choose others with --port`,
-      );
+      throw portInUse({ port, purpose: `${what} of ${name}`, setting: '--port' });
     }
   }
 };

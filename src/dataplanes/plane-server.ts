@@ -1,4 +1,5 @@
 import type { AddressInfo } from 'node:net';
+import { cannotListen, type WantedPort } from '../domain/cannot-listen.ts';
 import type { Clock } from '../std/clock.ts';
 import { addressIn } from '../std/networks.ts';
 import type { Random } from '../std/random.ts';
@@ -10,6 +11,7 @@ import type { ChannelCredentials } from './certificate.ts';
 import type { Demand } from './data-plane.ts';
 import type { Http1Server } from './http1/server.ts';
 import { peerListener, publicListener } from './listeners.ts';
+import { portPurposes } from './port-purposes.ts';
 import { PeerClients } from './peer-clients.ts';
 import { Plane } from './plane.ts';
 import { ReplicaClients } from './replica-clients.ts';
@@ -76,10 +78,11 @@ export class PlaneServer {
     this.#peer = peerListener({ ...bounds, upstream: this.#peerSystem }, credentials);
   }
 
-  /** Ports as bound. Faults are those of `listen`. */
+  /** Ports as bound. Faults are those of `cannotListen`. */
   async listen(): Promise<{ readonly gatewayPort: number; readonly peerPort: number }> {
-    const gatewayPort = await listen(this.#gateway, this.#needs.gateway);
-    const peerPort = await listen(this.#peer, this.#needs.peer);
+    const { gateway, peer } = this.#needs;
+    const gatewayPort = await listen(this.#gateway, { ...gateway, ...portPurposes.gateway });
+    const peerPort = await listen(this.#peer, { ...peer, ...portPurposes.peer });
     return { gatewayPort, peerPort };
   }
 
@@ -109,12 +112,13 @@ export class PlaneServer {
   }
 }
 
-const listen = ({ sockets }: Http1Server, where: Endpoint): Promise<number> =>
+const listen = ({ sockets }: Http1Server, { host, ...wanted }: Endpoint & WantedPort): Promise<number> =>
   new Promise((resolve, reject) => {
-    sockets.once('error', reject);
+    const fail = (cause: unknown): void => reject(cannotListen(host, wanted, cause));
+    sockets.once('error', fail);
     // Deep enough for a burst of new connections while this process has its hands full.
-    sockets.listen({ ...where, backlog: 2048 }, () => {
-      sockets.off('error', reject);
+    sockets.listen({ host, port: wanted.port, backlog: 2048 }, () => {
+      sockets.off('error', fail);
       resolve((sockets.address() as AddressInfo).port);
     });
   });

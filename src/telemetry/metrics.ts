@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { AggregatorRegistry, Registry } from 'prom-client';
 import type { MetricObject } from 'prom-client';
+import { cannotListen, type WantedPort } from '../domain/cannot-listen.ts';
 import { SkeinError, codeOf, messageOf } from '../domain/errors.ts';
 import type { Clock } from '../std/clock.ts';
 import type { Log } from './log.ts';
@@ -51,7 +52,7 @@ export const serveMetrics = async (needs: MetricsNeeds): Promise<MetricsServer> 
     });
   });
   await new Promise<void>((resolve, reject) => {
-    server.once('error', (cause) => reject(cannotListen(needs.listen, cause)));
+    server.once('error', (cause) => reject(cannotListen(needs.listen.host, wantedPort(needs.listen.port), cause)));
     server.listen(needs.listen.port, needs.listen.host, resolve);
   });
   return {
@@ -110,9 +111,4 @@ const readSource = async (source: MetricSource, needs: MetricsNeeds): Promise<Me
   }
 };
 
-const cannotListen = (listen: MetricsNeeds['listen'], cause: unknown): SkeinError =>
-  new SkeinError(
-    'unavailable',
-    `cannot serve metrics on ${listen.host}:${listen.port}: ${messageOf(cause)}; choose another metrics.listen`,
-    { cause },
-  );
+const wantedPort = (port: number): WantedPort => ({ port, purpose: 'metrics', setting: 'metrics.listen' });

@@ -309,7 +309,9 @@ describe('skein node says in one sentence', () => {
     ]);
     await new Promise((resolve) => other.close(resolve));
     expect(run.code).toBe(1);
-    expect(run.err.trim().split('\n').at(-1)).toMatch(new RegExp(`^skein: .*${port}`));
+    expect(run.err.trim().split('\n').at(-1)).toMatch(
+      new RegExp(`^skein: port ${port} \\(gateway\\) is in use: stop what listens there .*gateway\\.listen$`),
+    );
     expect(await gone(data)).toEqual([]);
   });
 });

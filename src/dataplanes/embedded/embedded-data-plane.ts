@@ -13,7 +13,7 @@ import { signalProcess } from '../../std/signal-process.ts';
 import type { Log } from '../../telemetry/log.ts';
 import type { DataPlane, Demand, Observation, PeerHint } from '../data-plane.ts';
 import { ControlLink } from './control-link.ts';
-import type { Launch } from './protocol.ts';
+import { cannotListenCode, type Launch } from './protocol.ts';
 
 export type EmbeddedDataPlaneNeeds = {
   /** Of the node: `plane.pid`, `plan.json`, `plane.log` live here. */
@@ -216,7 +216,7 @@ export class EmbeddedDataPlane implements DataPlane {
         if (child.exitCode !== null || this.#needs.clock.monotonic() > end) {
           child.kill('SIGKILL');
           removePidFile(this.#pidFile);
-          throw new SkeinError('unavailable', `the data plane did not start: ${this.#lastWords()}`, { cause: error });
+          throw new SkeinError('unavailable', this.#whyNot(child.exitCode), { cause: error });
         }
         await this.#pause(pollMs);
       }
@@ -265,9 +265,10 @@ export class EmbeddedDataPlane implements DataPlane {
     }
   }
 
-  #lastWords(): string {
-    const lines = readFileSync(this.#logFile, 'utf8').trimEnd().split('\n');
-    return `${lines.at(-1) ?? 'it said nothing'} (log: ${this.#logFile})`;
+  /** Its last words; a sentence for people where it could not listen. */
+  #whyNot(exitCode: number | null): string {
+    const words = readFileSync(this.#logFile, 'utf8').trimEnd().split('\n').at(-1) ?? 'it said nothing';
+    return exitCode === cannotListenCode ? words : `the data plane did not start: ${words} (log: ${this.#logFile})`;
   }
 
   #pause(ms: number): Promise<void> {

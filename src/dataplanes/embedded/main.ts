@@ -17,7 +17,7 @@ import { createLogger } from '../../telemetry/logger.ts';
 import type { Tracing } from '../../telemetry/otlp/open-tracing.ts';
 import { selfSigned } from '../certificate.ts';
 import { PlaneServer } from '../plane-server.ts';
-import { launch, type Command, type Report } from './protocol.ts';
+import { cannotListenCode, launch, type Command, type Report } from './protocol.ts';
 import { warmUp } from './warm-up.ts';
 
 const [launchFile = ''] = process.argv.slice(2);
@@ -190,7 +190,7 @@ try {
   ({ gatewayPort, peerPort } = await server.listen());
 } catch (error) {
   console.error(messageOf(error));
-  process.exit(3);
+  process.exit(cannotListenCode);
 }
 await rm(settings.controlSocket, { force: true });
 const mask = process.umask(0o177);

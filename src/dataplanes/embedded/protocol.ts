@@ -67,3 +67,6 @@ export const launch = z.object({
 });
 
 export type Launch = z.infer<typeof launch>;
+
+/** How its process ends when a port cannot be had; its last line says why. */
+export const cannotListenCode = 3;

@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { messageOf } from '../../domain/errors.ts';
 import type { Plan } from '../../routing/plan.ts';
 import { boundFile } from '../../std/bounded-file.ts';
+import { portPurposes } from '../port-purposes.ts';
 import type { AdminSocket } from './admin-socket.ts';
 import type { Changes } from './changes.ts';
 import type { HaproxyState } from './haproxy-state.ts';
@@ -96,8 +97,8 @@ export class Supervisor {
     const { gateway, peer, folder } = state.needs.settings;
     await mkdir(folder, { recursive: true, mode: 0o700 });
     state.ports = {
-      gateway: await usablePort(gateway.host, gateway.port, ports?.gateway),
-      peer: await usablePort(peer.host, peer.port, ports?.peer),
+      gateway: await usablePort({ ...gateway, ...portPurposes.gateway }, ports?.gateway),
+      peer: await usablePort({ ...peer, ...portPurposes.peer }, ports?.peer),
     };
     const shape = assign(undefined, sayable(plan).plan);
     await writeConfiguration(shape, state.settings, state.needs.credentials, state.process);

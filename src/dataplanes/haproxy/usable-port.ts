@@ -1,21 +1,24 @@
 import { createServer, type AddressInfo } from 'node:net';
-import { SkeinError } from '../../domain/errors.ts';
+import { cannotListen, type WantedPort } from '../../domain/cannot-listen.ts';
 
-/** One's own port, the one that was used before, or any; `unavailable` names one that is in use. */
-export const usablePort = async (host: string, wanted: number, before: number | undefined): Promise<number> => {
+export type Asked = { readonly host: string } & WantedPort;
+
+/** One's own port, the one that was used before, or any. Faults are those of `cannotListen`. */
+export const usablePort = async (asked: Asked, before: number | undefined): Promise<number> => {
+  const { host, port: wanted } = asked;
   if (wanted === 0 && before !== undefined) {
-    const again = await tryPort(host, before);
+    const again = await tryPort(host, before).catch(() => undefined);
     if (again !== undefined) return again;
   }
-  const port = await tryPort(host, wanted);
-  if (port !== undefined) return port;
-  throw new SkeinError('unavailable', `port ${wanted} of ${host} is in use, or may not be used by this user`);
+  return tryPort(host, wanted).catch((error: unknown) => {
+    throw cannotListen(host, asked, error);
+  });
 };
 
-const tryPort = (host: string, port: number): Promise<number | undefined> =>
-  new Promise((resolve) => {
+const tryPort = (host: string, port: number): Promise<number> =>
+  new Promise((resolve, reject) => {
     const server = createServer();
-    server.once('error', () => resolve(undefined));
+    server.once('error', reject);
     server.listen({ host: host === '*' ? '::' : host, port }, () => {
       const { port: bound } = server.address() as AddressInfo;
       server.close(() => resolve(bound));

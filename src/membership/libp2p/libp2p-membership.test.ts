@@ -144,7 +144,9 @@ describe('membership over libp2p', () => {
     const member = make({ port });
     await expect(member.start()).rejects.toMatchObject({
       code: 'unavailable',
-      message: expect.stringMatching(new RegExp(`127\\.0\\.0\\.1:${port}: it is in use; .*another port`)),
+      message: expect.stringMatching(
+        new RegExp(`^port ${port} \\(federation\\) is in use: .*another with federation\\.listen$`),
+      ),
     });
     expect(member.addresses()).toEqual([]);
   });

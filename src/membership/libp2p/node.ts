@@ -7,7 +7,7 @@ import type { Libp2p } from '@libp2p/interface';
 import { preSharedKey } from '@libp2p/pnet';
 import { tcp } from '@libp2p/tcp';
 import { createLibp2p } from 'libp2p';
-import { messageOf, SkeinError } from '../../domain/errors.ts';
+import { cannotListen } from '../../domain/cannot-listen.ts';
 import { renderFederationKey, type FederationKey } from '../federation-key.ts';
 import type { Identity } from '../identity.ts';
 import { maxMessageBytes } from '../message.ts';
@@ -53,11 +53,7 @@ export const startNode = async (node: Node, { host, port }: Listen): Promise<voi
   try {
     await node.start();
   } catch (error) {
-    const reason = messageOf(error);
-    const advice = reason.includes('EADDRINUSE')
-      ? 'it is in use; stop what listens there, or choose another port'
-      : `choose another address (${reason.split('\n').at(-1)?.trim()})`;
-    throw new SkeinError('unavailable', `cannot listen for members on ${host}:${port}: ${advice}`, { cause: error });
+    throw cannotListen(host, { port, purpose: 'federation', setting: 'federation.listen' }, error);
   }
 };
 
