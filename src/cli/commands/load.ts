@@ -1,6 +1,7 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { loadDefaults } from '../../loadtest/load-options.ts';
 import { loadReport, progressLine } from '../../loadtest/report.ts';
+import type { LoadResult } from '../../loadtest/load-result.ts';
 import { runLoad } from '../../loadtest/run-load.ts';
 import { addGlobals, globalsOf } from '../globals.ts';
 import {
@@ -34,6 +35,7 @@ have been served meanwhile. A request that is due while every connection is take
 
 A request succeeds with a status of 200 to 399. Latency is that of succeeded requests. Answers are
 counted by the node that served (X-Skein-Node) and refusals by their reason (X-Skein-Reason).
+The exit code is 1 when nothing was answered at all, or less than --fail-below succeeded.
 Ctrl-C ends the test early and reports.
 
 Examples:
@@ -97,8 +99,20 @@ const load = async (target: string, flags: LoadFlags, command: Command): Promise
     },
   );
   console.log(json ? JSON.stringify(result) : loadReport(result));
+  if (result.sent > 0 && Object.keys(result.statuses).length === 0) {
+    console.error(`skein: none of ${result.sent} requests to ${target} was answered (${sayErrors(result)})`);
+    process.exitCode = 1;
+    return;
+  }
   const { failBelow } = flags;
   if (failBelow === undefined || result.successRatio >= failBelow) return;
   console.error(`skein: only ${result.successRatio} of the requests succeeded, less than ${failBelow}`);
   process.exitCode = 1;
 };
+
+/** Most of one kind first. */
+const sayErrors = ({ errors }: LoadResult): string =>
+  Object.entries(errors)
+    .toSorted(([, one], [, other]) => other - one)
+    .map(([kind, count]) => `${kind}: ${count}`)
+    .join(', ');
