@@ -21,9 +21,10 @@ _skein_wants() {
   done
 }
 
+# Bash takes a word apart at : and =, and replaces no more than its last part.
 _skein_reply() {
   local line
-  while IFS= read -r line; do COMPREPLY+=("$line"); done < <(compgen "$@" -- "$cur")
+  while IFS= read -r line; do COMPREPLY+=("\${line#"$before"}"); done < <(compgen "$@" -- "$cur")
 }
 
 # Names are asked of the node that the line names; when none answers there are none.
@@ -41,15 +42,39 @@ ${namedCases}
   esac
 }
 
-_skein() {
-  local cur=\${COMP_WORDS[COMP_CWORD]} path= wants= option= word i kind given=0
-  local subs opts values args repeats asked=() within=()
-  COMPREPLY=()
-  _skein_spec ''
-  for ((i = 1; i < COMP_CWORD; i++)); do
+# Sets words to what was typed: http://host:80 and KEY=VALUE are one each, --option=value two.
+_skein_words() {
+  local i word last=-1 joins=
+  words=()
+  for ((i = 1; i <= COMP_CWORD; i++)); do
     word=\${COMP_WORDS[i]}
-    # --option=value comes as three words.
-    if [[ $word == '=' ]]; then continue; fi
+    if [[ $word == '=' && $last -ge 0 && \${words[last]} == --* && \${words[last]} != *=* ]]; then
+      if ((i == COMP_CWORD)); then words[++last]=; fi
+      joins=
+    elif [[ $last -ge 0 && -n $word && -z \${word//[:=]/} ]]; then
+      words[last]+=$word
+      joins=yes
+    elif [[ -n $joins && -n $word ]]; then
+      words[last]+=$word
+      joins=
+    else
+      words[++last]=$word
+      joins=
+    fi
+  done
+}
+
+_skein() {
+  local cur before path= wants= option= word i kind given=0
+  local subs opts values args repeats words asked=() within=()
+  COMPREPLY=()
+  _skein_words
+  cur=\${words[\${#words[@]} - 1]}
+  before=
+  if [[ $cur == *[:=]* ]]; then before=\${cur%"\${cur##*[:=]}"}; fi
+  _skein_spec ''
+  for ((i = 0; i < \${#words[@]} - 1; i++)); do
+    word=\${words[i]}
     if [[ -n $wants ]]; then
       case $option=$wants in
         --gateway=* | --data=dir | --password-file=*) asked+=("$option" "$word") ;;
@@ -66,7 +91,6 @@ _skein() {
       given=$((given + 1))
     fi
   done
-  if [[ $cur == '=' ]]; then cur=; fi
   if [[ -n $wants ]]; then _skein_offer "$wants"; return; fi
   if [[ $cur == -* ]]; then _skein_reply -W "$opts"; return; fi
   if [[ -n $subs ]]; then _skein_reply -W "$subs"; return; fi

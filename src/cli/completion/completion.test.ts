@@ -142,6 +142,22 @@ describe.runIf(has('bash'))('bash', () => {
     const asked = readFileSync(join(folder, '.asked'), 'utf8').trim().split('\n').at(-1);
     expect(asked).toBe('list --quiet --gateway http://127.0.0.1:9');
   });
+
+  test('understands words that bash takes apart at : and =', async () => {
+    const url = ['http', ':', '//127.0.0.1', ':', '9'];
+    for (const given of [
+      ['--gateway', ...url],
+      ['--gateway', '=', ...url],
+    ]) {
+      expect(await inBash('skein', 'describe', ...given, 'fi')).toEqual(['figlet', 'fib']);
+      const asked = readFileSync(join(folder, '.asked'), 'utf8').trim().split('\n').at(-1);
+      expect(asked).toBe('list --quiet --gateway http://127.0.0.1:9');
+    }
+    const rule = ['--constraint', 'label.zone', '==', 'north'];
+    expect(await inBash('skein', 'deploy', ...rule, '--env', 'A', '=', 'b', '--env', 'C', '=', '', 'a')).toEqual([
+      'a file.yml',
+    ]);
+  });
 });
 
 test.each(shells.filter(has))('%s takes its script for well-formed', async (shell) => {

@@ -57,6 +57,7 @@ function __skein_names
     for i in (seq 2 (math (count $words) - 1))
         contains -- $words[$i] --gateway --data --password-file; and set -a asked $words[$i] $words[(math $i + 1)]
     end
+    set -a asked (string match -r -- '^--(?:gateway|data|password-file)=.*' $words)
     $words[1] $argv --quiet $asked 2>/dev/null
 end
 
@@ -67,6 +68,7 @@ function __skein_names_within
     for i in (seq 2 (math (count $words) - 1))
         test $words[$i] = --namespace; and set within $words[$i] $words[(math $i + 1)]
     end
+    set -a within (string match -r -- '^--namespace=.*' $words)
     __skein_names $argv $within
 end
 

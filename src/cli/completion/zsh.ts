@@ -52,7 +52,11 @@ _skein() {
       esac
       wants=''
     elif [[ $word == -*=* ]]; then
-      continue
+      case $word in
+        --gateway=*|--password-file=*) asked+=($word) ;;
+        --data=*) if [[ " $values " == *' --data=dir '* ]]; then asked+=($word); fi ;;
+        --namespace=*) within=($word) ;;
+      esac
     elif [[ $word == -* ]]; then
       option=$word
       for pair in \${=values}; do
