@@ -198,5 +198,6 @@ describe('queue', () => {
     expect(listed.out).toMatch(/^FUNCTION .*\necho\.openfaas-fn +1 /);
     expect(listed.err).toContain('node-3');
     node.peers.length = 0;
+    expect((await skein(['queue', 'list', '--quiet'])).out).toBe('echo.openfaas-fn\n');
   });
 });

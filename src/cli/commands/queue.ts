@@ -50,6 +50,7 @@ const list = async (_flags: object, command: Command): Promise<void> => {
   tellMissing(missingIn(answer));
   const functions = stats.parse(await answer.json());
   if (globals.json) console.log(JSON.stringify(functions));
+  else if (globals.quiet) for (const { function: name } of functions) console.log(name);
   else if (functions.length === 0) console.log('The queue is empty.');
   else console.log(tableOf(functions));
 };
