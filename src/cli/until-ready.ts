@@ -29,12 +29,12 @@ export const untilReady = async (name: string, namespace: string | undefined, ne
       throw new SkeinError('unavailable', `${name} is deployed, and no node that is there meets its constraints`);
     }
     const missing = sayNodes(late, sayLate);
+    const line = `waiting for ${name}: ready at ${ready} of ${ready + late.length} nodes (${missing})`;
+    if (line !== told) needs.tell((told = line));
     if (performance.now() > giveUpAt) {
       const sentence = `${name} is deployed, but does not answer everywhere in time: ${missing || 'no node told of it'}`;
       throw new SkeinError('timeout', `${sentence}; \`skein describe ${name}\` shows how it goes on`);
     }
-    const line = `waiting for ${name}: ready at ${ready} of ${ready + late.length} nodes (${missing})`;
-    if (line !== told) needs.tell((told = line));
     await pause(askEveryMs);
   }
 };
