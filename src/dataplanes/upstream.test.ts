@@ -146,6 +146,8 @@ describe('the way to the agent', () => {
     expect(later).toMatch(
       /X-Start-Time: \d+000000\r\n[^]*greet\.team cannot be kept for later now\. The agent of this node/,
     );
+    const unnamed = 'POST /async-function/greet HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n';
+    expect(await wire(served).send(unnamed).until(/\n$/)).toMatch(/\r\nX-Call-Id: [-0-9a-f]{36}\r\n/);
     const managed = await wire(served).send(get).until(/\n$/);
     expect(managed).toMatch(/^HTTP\/1\.1 503 [^]*nothing can be managed here now/);
     expect(managed).not.toContain('X-Skein-Reason');

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { Clock } from '../std/clock.ts';
 import { bodyOf, keep, keptBytes } from './call.ts';
 import type { Incoming, Outgoing } from './exchange.ts';
@@ -115,7 +116,7 @@ export class Upstream {
       subject: target.key,
       hint: 'The agent of this node does not run or has no time.',
       node: this.#nodeName(),
-      callId: valueOf(rawHeaders, 'x-call-id'),
+      callId: valueOf(rawHeaders, 'x-call-id') || randomUUID(),
       startTime,
       load: undefined,
     });
