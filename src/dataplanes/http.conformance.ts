@@ -315,6 +315,15 @@ export const httpConformance = (
       expect(text).toMatch(/^HTTP\/1\.1 200 [^]*last/);
     });
 
+    it('refuses more headers than that, and takes heads that are nearly too long', async () => {
+      const url = await serving((request, response) => response.end(String(request.headers['x']?.length)));
+      const { pathname, port } = new URL(url);
+      const headers = times(260, (index) => `x-${index}: y\r\n`).join('');
+      const text = await exchange(Number(port), `GET ${pathname} HTTP/1.1\r\nhost: x\r\n${headers}\r\n`, /\r\n\r\n/);
+      expect(text).toMatch(/^HTTP\/1\.1 431 /);
+      expect(await call(url, { headers: { x: 'y'.repeat(16_000) } })).toMatchObject({ status: 200, body: '16000' });
+    });
+
     it('refuses heads that are too long, and goes on', async () => {
       const url = await serving(saying('fine'));
       const long = await exchange(

@@ -32,9 +32,15 @@ export const refusalsConformance = (nodes: Nodes, bounded: () => TestNode): void
   };
 
   /** Who is cut off only after seconds begins with the suite, so that nobody waits. */
-  let lingering: { readonly silent: Promise<string>; readonly half: Promise<string> };
+  let lingering: Readonly<Record<'silent' | 'half' | 'handshake', Promise<string>>>;
   beforeAll(() => {
-    lingering = { silent: speak({}, ''), half: speak({}, 'GET / HTTP/1.1\r\n') };
+    const { port } = nodes().b.plane.address().peer;
+    lingering = {
+      silent: speak({}, ''),
+      half: speak({}, 'GET / HTTP/1.1\r\n'),
+      // As far as the length of what a client says first.
+      handshake: exchange(port, '\x16\x03\x01\x02\x00', undefined, 120_000),
+    };
     // Whoever asks for it hears of what goes wrong.
     for (const one of Object.values(lingering)) one.catch(() => undefined);
   });
@@ -149,6 +155,10 @@ export const refusalsConformance = (nodes: Nodes, bounded: () => TestNode): void
 
     it('who says nothing is cut off', async () => {
       expect(await lingering.silent).toBe('');
+    });
+
+    it('who does not finish the handshake is cut off', async () => {
+      expect(await lingering.handshake).not.toMatch(/HTTP/);
     });
 
     it('who sends half a head is cut off', async () => {

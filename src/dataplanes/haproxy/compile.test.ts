@@ -81,6 +81,23 @@ describe('compile', () => {
     expect(text, 'read the difference; if it is meant, run with UPDATE_GOLDEN=1').toBe(readFileSync(golden, 'utf8'));
   });
 
+  it('has no line of more words than HAProxy takes, however many proxies are trusted', () => {
+    const trustedProxies = Array.from({ length: 200 }, (_, index) => `10.0.${index}.0/24`);
+    const shape = { ...assign(undefined, plan({ hello: rich })), pool: 3 };
+    const { configuration } = compile(shape, { ...settings, trustedProxies, records: true, traceRatio: 1 });
+    const words = (line: string): number => (line.match(/"[^"]*"|'[^']*'|\S+/g) ?? []).length;
+    expect(Math.max(...configuration.split('\n').map(words))).toBeLessThanOrEqual(64);
+  });
+
+  it('bounds handshakes alone where HAProxy can', () => {
+    const linesOf = (timesHandshakes: boolean): string => {
+      const features = { ...plainFeatures, timesHandshakes };
+      return compile(assign(undefined, plan({})), { ...settings, features }).configuration;
+    };
+    expect(linesOf(true)).toContain('  timeout client-hs 5s\n  timeout client 300000ms\n');
+    expect(linesOf(false)).not.toContain('client-hs');
+  });
+
   it('has what tells of calls where somebody asks for it only, and is else the same', () => {
     const shape = { ...assign(undefined, plan({ hello: rich })), pool: 3 };
     const linesOf = (changes: Partial<Settings>): string[] =>
@@ -104,8 +121,8 @@ describe('compile', () => {
   it('says to a newer HAProxy what an older one does not understand', () => {
     const told = (features: Settings['features']): string =>
       compile(assign(undefined, plan({})), { ...settings, features }).configuration;
-    expect(told({ version: '2.6.12', hotMemory: false })).not.toContain('hot-size');
-    expect(told({ version: '3.0.11', hotMemory: true })).toMatch(/^  tune\.memory\.hot-size \d+$/m);
+    expect(told({ ...plainFeatures, version: '2.6.12' })).not.toContain('hot-size');
+    expect(told({ ...plainFeatures, version: '3.0.11', hotMemory: true })).toMatch(/^  tune\.memory\.hot-size \d+$/m);
   });
 
   it('refuses settings that cannot stand in a configuration', () => {

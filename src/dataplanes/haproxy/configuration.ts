@@ -2,7 +2,7 @@ import { anchorOf } from './anchor.ts';
 import { functionBackends, functionDefaults, peersBackend, system, verdicts, waiting } from './backends.ts';
 import { common } from './common.ts';
 import { againFrontend, metricsFrontend, peerFrontend, publicFrontend } from './frontends.ts';
-import { keptBytes, type Section } from './rules.ts';
+import { addedOnTheWay, keptBytes, mostHeaders, type Section } from './rules.ts';
 import { recordRing } from './record-rules.ts';
 import { entries, mapNames } from './entries.ts';
 import { refusalRules } from './refusal-rules.ts';
@@ -63,6 +63,7 @@ const global = (settings: Settings): Section => [
   `stats socket ${paths(settings).admin} mode 600 level admin expose-fd listeners`,
   'stats timeout 1d',
   `tune.bufsize ${bufferBytes(settings)}`,
+  `tune.http.maxhdr ${mostHeaders + addedOnTheWay.headers}`,
   'tune.maxrewrite 4096',
   ...(settings.features.hotMemory ? [`tune.memory.hot-size ${hotBytes}`] : []),
   'tune.ssl.cachesize 0',

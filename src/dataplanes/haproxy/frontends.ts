@@ -1,5 +1,6 @@
 import {
   act,
+  addedOnTheWay,
   counting,
   destinations,
   headers,
@@ -24,9 +25,13 @@ import { isQuick, quickConnection, quickEnd, quickRules } from './quick.ts';
 import { paths, type Settings } from './settings.ts';
 import { hostText } from './words.ts';
 
+/** Who takes nothing of an answer for so long is cut off. */
+const leastIntakeMs = 300_000;
+
 export const publicFrontend = (settings: Settings): Section => [
   'frontend public from base',
   'no log',
+  `timeout client ${leastIntakeMs}ms`,
   `bind ${hostText(settings.gateway.host, settings.gateway.port)} backlog 2048`,
   'maxconn 20000',
   ...recordCall(settings),
@@ -79,7 +84,7 @@ const origin = ({ trustedProxies }: Settings): readonly string[] => {
   if (trustedProxies.length === 0) return [untrusted, from, saying(...host), saying(...proto)];
   const about = '{ var(txn.trusted) -m int 1 }';
   return [
-    `http-request set-var(txn.trusted) int(1) if { src ${trustedProxies.join(' ')} } ${isFunction}`,
+    `http-request set-var(txn.trusted) int(1) if trusted ${isFunction}`,
     `${untrusted} unless ${about}`,
     `http-request del-header ${headers(always)} if ${about}`,
     from,
@@ -107,6 +112,13 @@ const tooLarge = (settings: Settings): readonly string[] => {
   return refusing('too-large', 413, condition);
 };
 
+/**
+ * How long a handshake may take, where this HAProxy can tell it from other silence. Where it cannot, all silence of a peer is
+ * bounded by hardly more than that of a connection that is kept, which the sender gives up first.
+ */
+const handshakes = ({ features }: Settings): readonly string[] =>
+  features.timesHandshakes ? ['timeout client-hs 5s', `timeout client ${leastIntakeMs}ms`] : ['timeout client 80s'];
+
 export const peerFrontend = (settings: Settings): Section => {
   const where = paths(settings);
   return [
@@ -117,9 +129,9 @@ export const peerFrontend = (settings: Settings): Section => {
     // Who has not proven to be a peer and asked for something by then may not hold a connection.
     'timeout http-request 5s',
     'option http-ignore-probes',
-    'timeout client 5m',
+    ...handshakes(settings),
     ...recordCall(settings),
-    ...heads(settings),
+    ...heads(settings, addedOnTheWay),
     'http-request set-var(sess.key) lua.peer_key unless { var(sess.key) -m found }',
     `http-request set-var(txn.peer) var(sess.key),map_str(${where.map('keys')})`,
     ...notAPeer('if !{ var(txn.peer) -m found }'),

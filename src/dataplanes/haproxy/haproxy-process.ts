@@ -1,5 +1,8 @@
 import { execFile, spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { SkeinError } from '../../domain/errors.ts';
 import type { Clock } from '../../std/clock.ts';
@@ -7,7 +10,7 @@ import { readPidFile, removePidFile, writePidFile } from '../../std/pid-file.ts'
 import { isAlive, identify, type ProcessIdentity } from '../../std/process-identity.ts';
 import { signalProcess } from '../../std/signal-process.ts';
 import { AdminSocket } from './admin-socket.ts';
-import { readFeatures, type Features } from './features.ts';
+import { readFeatures, trialOf, type Features } from './features.ts';
 
 const run = promisify(execFile);
 const startMs = 15_000;
@@ -37,7 +40,7 @@ export class HaproxyProcess {
   async features(): Promise<Features> {
     try {
       const { stdout } = await run(this.#needs.binary, ['-vv']);
-      return readFeatures(stdout);
+      return { ...readFeatures(stdout), timesHandshakes: await this.#knows('timeout client-hs 5s') };
     } catch (cause) {
       if (cause instanceof SkeinError) throw cause;
       const { binary } = this.#needs;
@@ -165,6 +168,19 @@ export class HaproxyProcess {
         }
         await this.#pause();
       }
+    }
+  }
+
+  async #knows(line: string): Promise<boolean> {
+    const file = join(await mkdtemp(join(tmpdir(), 'skein-haproxy-')), 'trial.cfg');
+    try {
+      await writeFile(file, trialOf(line));
+      await this.check(file);
+      return true;
+    } catch {
+      return false;
+    } finally {
+      await rm(dirname(file), { recursive: true, force: true });
     }
   }
 

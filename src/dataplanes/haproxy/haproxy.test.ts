@@ -23,7 +23,8 @@ const cannot: Cannot = {
   'passes on path, query and headers, and the answer names call and node': spelling,
   'keeps bytes beyond ASCII in path and query, encoded':
     'HAProxy answers 400: what would make it take them takes control characters, too',
-  'takes as many headers as may come': 'HAProxy answers 400 to more than a hundred headers',
+  'who does not finish the handshake is cut off':
+    'before `timeout client-hs` HAProxy gives handshakes as long as it keeps idle connections: 80 seconds',
   'is at the host of the target where that is a whole address, whatever Host says':
     'HAProxy answers 400 where the two differ',
   'who sends a short body without end is answered when the function’s time is over':

@@ -1,4 +1,4 @@
-import { hidden, hiddenAnswers, inward, keptBytes } from './rules.ts';
+import { clientHeaders, hidden, hiddenAnswers, inward, keptBytes } from './rules.ts';
 import { paths, type Settings } from './settings.ts';
 
 /**
@@ -7,8 +7,8 @@ import { paths, type Settings } from './settings.ts';
  */
 export const isQuick = '{ var(txn.quick) -m found }';
 
-/** Between names and values of a hundred headers, which HAProxy does not take more of. */
-const separators = 512;
+/** Between names and values, and at the ends of lines, of as many headers as may come. */
+const separators = 4 * clientHeaders;
 
 /** A header that wants rules of its own: the call takes the long way. `x-forwarded-…` of a trusted proxy does not. */
 const odd = (trusting: boolean): string => {
@@ -29,14 +29,17 @@ export const quickRules = (settings: Settings): readonly string[] => {
   const { map } = paths(settings);
   const longest = Math.min(keptBytes(settings), maxBodyBytes > 0 ? maxBodyBytes : Infinity);
   const plain = [
-    ...(trustedProxies.length > 0 ? [`{ src ${trustedProxies.join(' ')} }`] : []),
+    ...(trustedProxies.length > 0 ? ['trusted'] : []),
     `!${odd(trustedProxies.length > 0)}`,
     // Cheaper than `req.hdrs,length`, and with `separators` never less.
     `{ internal.htx.data lt ${maxHeaderBytes - separators} }`,
     `{ req.body_size le ${longest} }`,
+    `{ req.fhdr_cnt le ${clientHeaders} }`,
   ].join(' ');
   const isRoom = `{ str(node),table_conn_cur(t_node),map_int(${map('room')}) -m found }`;
   return [
+    // A line for each: HAProxy takes no more than 64 words.
+    ...trustedProxies.map((network) => `acl trusted src ${network}`),
     `http-request set-var(txn.quick) path,field(1,/,3),map_str(${map('quick')}) if ${plain}`,
     `http-request wait-for-body time 20s if ${isQuick}`,
     'http-request set-var(txn.key) var(txn.quick),field(4,:)',

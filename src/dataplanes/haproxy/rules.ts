@@ -41,10 +41,17 @@ export const health = (settings: Settings): readonly string[] => [
   'http-request return status 503 if { path /healthz }',
 ];
 
+/** As many headers may come from a client; answers may have `mostHeaders`. */
+export const clientHeaders = 256;
+export const mostHeaders = 1_000;
+
+/** What a node adds to the head of a call that it passes on: who may call one node may be served by another. */
+export const addedOnTheWay = { bytes: 4_096, headers: 32 } as const;
+
 /** More than one `Host` has two meanings; heads are bounded. */
-export const heads = ({ maxHeaderBytes }: Settings): readonly string[] => [
+export const heads = ({ maxHeaderBytes }: Settings, added = { bytes: 0, headers: 0 }): readonly string[] => [
   'http-request return status 400 content-type "text/plain; charset=utf-8" string "A request names one host.\\n" hdr Connection close if { req.fhdr_cnt(host) gt 1 }',
-  `http-request return status 431 hdr Connection close if { req.hdrs,length gt ${maxHeaderBytes} }`,
+  `http-request return status 431 hdr Connection close if { req.hdrs,length gt ${maxHeaderBytes + added.bytes} } or { req.fhdr_cnt gt ${clientHeaders + added.headers} }`,
   'http-request set-var(txn.call) req.fhdr(x-call-id)',
   'http-request set-var(txn.call) uuid() unless { var(txn.call),length gt 0 }',
 ];
