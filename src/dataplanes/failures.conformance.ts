@@ -116,13 +116,51 @@ export const failuresConformance = (nodes: Nodes, strict: () => TestNode, open: 
       const first = call(`${a.url}/function/unable`);
       await eventually(async () => (await a.observed('unable')).inFlight === 1, 'it is held');
       await a.apply(4, { unable: functionPlan([], { problem }) }, [b.asPeer(4)]);
-      expect(await first).toMatchObject({ status: 503, reason: 'start-failed' });
+      expect(await first).toMatchObject({
+        status: 503,
+        reason: 'start-failed',
+        body: expect.stringContaining(problem),
+      });
+      expect((await call(`${a.url}/function/unable`)).body).toContain(problem);
       const peers = [{ id: b.id, weight: 1 }];
       await a.apply(4, { unable: functionPlan([], { problem, peers }) }, [b.asPeer(4)]);
       expect(await call(`${a.url}/function/unable`)).toMatchObject({ status: 200, body: 'able' });
       await b.apply(4, { unable: functionPlan([], { problem }) }, [a.asPeer(4)]);
       await a.apply(4, { unable: functionPlan([], { problem, peers, queueMs: 50 }) }, [b.asPeer(4)]);
       expect((await call(`${a.url}/function/unable`)).status).toBe(503);
+    });
+
+    it('that will not come, though calls hold room for it, leaves them to a peer, or to be told why', async () => {
+      const { a, b } = nodes();
+      const problem = 'It fails: "$HOME" \\ 100 %.';
+      const shared = (weight: number) => functionPlan([], { problem, queueMs: 50, peers: [{ id: b.id, weight }] });
+      const hold = async () => {
+        await a.apply(4, { stranded: functionPlan([], { canStart: true }) }, [b.asPeer(4)]);
+        const answered = call(`${a.url}/function/stranded`, { body: 'kept' });
+        await eventually(async () => (await a.observed('stranded')).inFlight === 1, 'it is held');
+        return { answered };
+      };
+      await b.apply(4, { stranded: functionPlan([await b.replica('stranded', echo)]) }, [a.asPeer(4)]);
+      const lucky = await hold();
+      await a.apply(4, { stranded: shared(1) }, [b.asPeer(4)]);
+      expect(await lucky.answered).toMatchObject({ status: 200, node: 'b', body: 'kept' });
+      const unlucky = await hold();
+      await a.apply(4, { stranded: shared(0) }, [b.asPeer(4)]);
+      const told = await unlucky.answered;
+      expect(told).toMatchObject({ status: 503, reason: 'start-failed', body: expect.stringContaining(problem) });
+    });
+
+    it('that cannot be started after all is told to a peer that sent a call, at once', async () => {
+      const { a, b } = nodes();
+      const sending = functionPlan([], { queueMs: 50, peers: [{ id: a.id, weight: 1 }] });
+      await a.apply(4, { sent: functionPlan([], { canStart: true }) }, [b.asPeer(4)]);
+      await b.apply(4, { sent: sending }, [a.asPeer(4)]);
+      const answered = call(`${b.url}/function/sent`);
+      await eventually(async () => (await a.observed('sent')).inFlight === 1, 'it is held');
+      const peers = [{ id: b.id, weight: 1 }];
+      await a.apply(4, { sent: functionPlan([], { problem: 'It fails.', peers }) }, [b.asPeer(4)]);
+      expect((await answered).status).toBe(503);
+      expect((await a.observed('sent')).rejected).toEqual({ 'start-failed': 1 });
     });
 
     it('that is to be started is not waited for by clients that left', async () => {

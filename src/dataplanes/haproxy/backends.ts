@@ -1,4 +1,4 @@
-import { errorRules } from './refusal-rules.ts';
+import { errorRules, waitingErrors } from './refusal-rules.ts';
 import { act, hiddenAnswer, oneHop, type Section } from './rules.ts';
 import { isQuick, oddAnswer, quickAnswer, quickRequest } from './quick.ts';
 import { recordAnswer, recordRun } from './record-rules.ts';
@@ -16,8 +16,9 @@ export const verdicts = ({ nodeName }: Settings): Section => [
 /** Calls for which HAProxy has no place now: they stay with a process that holds them and asks again. */
 export const waiting = (settings: Settings): Section => [
   'backend waiting from base',
-  ...errorRules(settings.nodeName),
+  ...waitingErrors(settings.nodeName),
   'http-request set-header X-Skein-Function %[var(txn.key)]',
+  'http-request set-header X-Skein-Received 1 if { var(txn.peer) -m found } or { var(txn.received) -m found }',
   'http-request set-header X-Skein-Deadline %[lua.left]',
   `http-request set-header X-Skein-Waits 1 if ${act('wait')}`,
   `http-request set-header X-Skein-Carried 1 if ${act('carry')}`,

@@ -104,7 +104,8 @@ const functionEntry = (shape: Shape, key: FunctionKey, plan: FunctionPlan): stri
     t: whole(Math.max(1, plan.timeoutMs)),
     h: whole(plan.hops),
     c: plan.canStart ? 1 : 0,
-    b: plan.problem === undefined ? 0 : 1,
+    // In hexadecimal digits: a sentence has blanks.
+    b: Buffer.from(plan.problem ?? '').toString('hex'),
     r: plan.replicas.map(({ id }) => shape.replicas[replicaId(key, id)]?.name).join(','),
     to: shares.join(','),
     ad: admission.join(','),

@@ -174,6 +174,7 @@ export const againFrontend = (settings: Settings): Section => [
   'http-request set-var(txn.call) req.fhdr(x-call-id)',
   'http-request set-var(txn.tried) req.fhdr(x-skein-tried)',
   'http-request set-var(txn.held) int(1) if { req.fhdr(x-skein-held) 1 }',
+  'http-request set-var(txn.received) int(1) if { req.fhdr(x-skein-received) 1 }',
   'http-request set-var(txn.asked) int(1) if { req.fhdr(x-skein-asked) 1 }',
   `${inward} if { req.fhdr(x-skein-outward) 1 }`,
   ...times('x-skein-deadline'),

@@ -1,4 +1,6 @@
 import { Agent } from 'node:http';
+import { connect } from 'node:net';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { identify } from '../../std/process-identity.ts';
 import { call, eventually, Gate, saying, tally, times } from '../calls.testing.ts';
@@ -46,6 +48,15 @@ const cannot: Cannot = {
   'at 5000000 bytes gets 413, counted, and its connection ends':
     'HAProxy ends the connection at once: a client that goes on sending may find it closed before it reads the answer',
 };
+
+const refuses = (path: string): Promise<boolean> =>
+  new Promise((resolve) => {
+    const socket = connect(path, () => {
+      socket.destroy();
+      resolve(false);
+    });
+    socket.once('error', () => resolve(true));
+  });
 
 describe.skipIf(haproxyMayBeAbsent())('with HAProxy', () => {
   dataPlaneConformance('haproxy', openHaproxy, cannot);
@@ -129,6 +140,33 @@ describe.skipIf(haproxyMayBeAbsent())('with HAProxy', () => {
       await node.apply(8, fewer);
       expect(node.plane.reloads).toBe(1);
       expect((await call(`${node.url}/function/first`)).status).toBe(404);
+    });
+
+    it('refuse calls that must wait for the reason for which they would, where nobody holds them', async () => {
+      const node = await start('roomless');
+      const gate = new Gate();
+      const replica = await node.replica('gated', gate.listener);
+      await node.apply(2, {
+        wide: functionPlan([replica]),
+        narrow: functionPlan([replica], { maxInFlight: 1 }),
+        cold: functionPlan([], { canStart: true }),
+      });
+      const ask = (name: string) => call(`${node.url}/function/${name}`);
+      const running = [ask('narrow')];
+      await gate.arrived(1);
+      // Nobody starts the waiting room again.
+      await node.plane.release();
+      process.kill(pidOf(node, 'waiting.pid'), 'SIGKILL');
+      await eventually(() => refuses(join(node.facts.folder, 'h/wait.sock')), 'the waiting room is gone');
+      const refused = [await ask('narrow')];
+      running.push(ask('wide'));
+      await gate.arrived(2);
+      refused.push(await ask('wide'));
+      gate.open();
+      await Promise.all(running);
+      const said = [...refused, await ask('cold')].map(({ status, reason }) => `${status} ${reason}`);
+      expect(said).toEqual(['429 full', '503 full', '503 no-replica']);
+      for (const { body } of refused) expect(body).toMatch(/^There is no room for /);
     });
 
     it('leave a node that has nothing of them behind', async () => {

@@ -19,6 +19,10 @@ export type Verdict = {
   /** Running at this node. */
   readonly running: number;
   readonly starting: boolean;
+  /** It held room for a replica, and none will come: now it waits for room, as others do. */
+  readonly stranded: boolean;
+  /** Why waiting is in vain unless the plan changes: a sentence; undefined where it is not. */
+  readonly vain: string | undefined;
 };
 
 export type Asked =
@@ -48,7 +52,7 @@ const leaveMs = 1_000;
 export class HeldCall {
   readonly key: FunctionKey;
   /** It has room already and waits for a replica only. */
-  readonly holdsRoom: boolean;
+  holdsRoom: boolean;
   readonly arrivedAt: number;
   readonly response: ServerResponse;
   readonly callId: string | undefined;
@@ -206,6 +210,7 @@ export class HeldCall {
     headers.push('X-Skein-Function', this.key, 'X-Skein-Asked', '1');
     headers.push('X-Skein-Deadline', String(Math.max(1, Math.floor(this.arrivedAt + this.timeoutMs - now))));
     if (this.holdsRoom) headers.push('X-Skein-Held', '1');
+    if (this.#request.headers['x-skein-received'] !== undefined) headers.push('X-Skein-Received', '1');
     if (this.#tried.length > 0) headers.push('X-Skein-Tried', this.#tried.join(','));
     const { 'content-length': length } = this.#request.headers;
     if (this.isLong) {
@@ -229,5 +234,7 @@ const verdictOf = (headers: IncomingMessage['headers']): Verdict => {
     serviceMs: number('service'),
     running: number('running'),
     starting: number('starting') === 1,
+    stranded: number('stranded') === 1,
+    vain: Buffer.from(facts.get('vain') ?? '', 'hex').toString('utf8') || undefined,
   };
 };

@@ -154,7 +154,20 @@ export class WaitingRoom {
         lane.askAt = this.#now() + pollMs;
         this.#putBack(lane, call);
         call.forgive();
+        if (asked.verdict.stranded) return this.#strand(lane, asked.verdict);
         return this.#judge(lane, asked.verdict);
+    }
+  }
+
+  /** No replica will come for these: they wait for room, as others do. */
+  #strand(lane: Lane, verdict: Verdict): void {
+    const calls = lane.calls.splice(0);
+    this.#settle(lane);
+    for (const call of calls) {
+      lane.askers.delete(call);
+      call.holdsRoom = false;
+      call.waitUntil = 0;
+      this.#enter(call, verdict);
     }
   }
 
@@ -185,7 +198,8 @@ export class WaitingRoom {
       for (const lane of lanes.values()) {
         for (const call of lane.calls.filter(({ waitUntil }) => waitUntil > 0 && waitUntil <= now)) {
           this.#remove(call);
-          this.#refuse(call, call.holdsRoom ? 'no-replica' : 'queue-timeout', 503);
+          const inVain = lane.verdict?.vain === undefined ? 'queue-timeout' : 'start-failed';
+          this.#refuse(call, call.holdsRoom ? 'no-replica' : inVain, 503, lane.verdict?.vain);
         }
         for (const call of lane.calls.filter(({ arrivedAt, timeoutMs }) => now >= arrivedAt + timeoutMs)) {
           this.#remove(call);
@@ -244,11 +258,12 @@ export class WaitingRoom {
     this.#drop(lane, call);
   }
 
-  #refuse(call: HeldCall, reason: Reason, status: number): void {
+  #refuse(call: HeldCall, reason: Reason, status: number, why?: string): void {
     if (call.ended || call.response.headersSent) return;
     call.end();
     const { nodeName: node } = this.#needs;
-    refuse(call.response, { status, reason, subject: call.key, node, callId: call.callId, load: undefined });
+    const hint = reason === 'start-failed' ? why : undefined;
+    refuse(call.response, { status, reason, subject: call.key, hint, node, callId: call.callId, load: undefined });
   }
 
   #demand(key: FunctionKey): void {

@@ -42,7 +42,7 @@ core.register_action("admit", { "http-req" }, function(txn)
   local room = localRoom(txn, key, plan, live, at)
   if room == "yes" then return beginLocal(txn, plan, live, from, at) end
   foundNoRoom(live, room)
-  if room == "none" then return refuse(txn, plan.nobody, 503) end
+  if room == "none" then return refuse(txn, plan.nobody, 503, plan) end
   if room == "slots" then return refuse(txn, "full", 503) end
   refuse(txn, room == "limit" and "full" or "over-rate", 429)
 end)
@@ -54,18 +54,24 @@ local function anyUp(txn, plan)
   return false
 end
 
+local function hexOf(text)
+  return ((text or ""):gsub(".", function(byte) return string.format("%02x", byte:byte()) end))
+end
+
 -- What the waiting room needs to know of a call that must wait.
 local function facts(txn, key, plan, live)
   local width = plan.max > 0 and math.min(plan.max, node().slots) or node().slots
   local starting = #plan.replicas == 0 and plan.canStart
+  local vain = plan.problem
   for _, share in ipairs(plan.shares) do
     local peer = peerOf(share.id)
     width = width + peer.slots
+    if share.weight > 0 then vain = nil end
     local there = peer.functions[key]
     starting = starting or (there ~= nil and there.replicas == 0 and running(txn, "t_peer", share.id) > 0)
   end
-  txn:set_var("txn.facts", string.format("queue=%d&width=%d&service=%d&running=%d&starting=%d",
-    plan.queue, width, math.floor(live.serviceMs), running(txn, "t_function", key), starting and 1 or 0))
+  txn:set_var("txn.facts", string.format("queue=%d&width=%d&service=%d&running=%d&starting=%d&vain=%s",
+    plan.queue, width, math.floor(live.serviceMs), running(txn, "t_function", key), starting and 1 or 0, hexOf(vain)))
 end
 
 -- A call that was here before: it waited, holds its room, or a peer did not take it.
@@ -80,10 +86,13 @@ core.register_action("again", { "http-req" }, function(txn)
   if txn:get_var("txn.held") == 1 then
     txn:set_var("txn.slot", plan.slot)
     if anyUp(txn, plan) then return txn:set_var("txn.act", "run") end
-    local comes = #plan.replicas > 0 or plan.canStart or #plan.shares > 0
-    refuse(txn, comes and "no-replica" or plan.nobody, 503)
-    if comes then txn:set_var("txn.act", "wait") end
-    return
+    if #plan.replicas > 0 or plan.canStart then
+      refuse(txn, "no-replica", 503)
+      return txn:set_var("txn.act", "wait")
+    end
+    -- None will come. A call of a peer runs here or nowhere; others are decided anew.
+    if txn:get_var("txn.received") == 1 then return refuse(txn, plan.nobody, 503, plan) end
+    txn:set_var("txn.facts", txn:get_var("txn.facts") .. "&stranded=1")
   end
   local tried, count = {}, 0
   for _, id in ipairs(list(txn:get_var("txn.tried"))) do

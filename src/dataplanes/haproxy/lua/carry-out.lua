@@ -34,7 +34,9 @@ local function beginForward(txn, key, live, share, at)
   txn:set_var("txn.to", share.id)
 end
 
-local function refuse(txn, reason, status)
+-- `plan`: where it may be the reason that nothing runs.
+local function refuse(txn, reason, status, plan)
+  if reason == "start-failed" then txn:set_var("txn.hint", " " .. (plan.problem or "")) end
   txn:set_var("txn.act", "refuse")
   txn:set_var("txn.reason", reason)
   txn:set_var("txn.status", status)
@@ -42,7 +44,7 @@ end
 
 local function carryOut(txn, key, plan, live, decision, at)
   if decision.kind == "serve" then return beginLocal(txn, plan, live, nil, at) end
-  if decision.kind == "refuse" then return refuse(txn, decision.reason, decision.status) end
+  if decision.kind == "refuse" then return refuse(txn, decision.reason, decision.status, plan) end
   if decision.kind == "wait" then
     refuse(txn, decision.reason, decision.status)
     return txn:set_var("txn.act", "wait")

@@ -19,6 +19,10 @@ local function list(text)
   return items
 end
 
+local function textOf(hex)
+  return (hex:gsub("%x%x", function(digits) return string.char(tonumber(digits, 16)) end))
+end
+
 local read, readCount = {}, 0
 
 local function fields(text)
@@ -33,7 +37,8 @@ local function fields(text)
     made.reject, made.max, made.rate = tonumber(raw.x), tonumber(raw.m), tonumber(raw.v)
     made.queue, made.timeout, made.hops = tonumber(raw.q), tonumber(raw.t), tonumber(raw.h)
     made.canStart, made.replicas = raw.c == "1", list(raw.r)
-    made.nobody = raw.b == "1" and "start-failed" or "no-replica"
+    made.problem = raw.b ~= "" and textOf(raw.b) or nil
+    made.nobody = made.problem and "start-failed" or "no-replica"
     made.shares, made.admission, made.others = {}, {}, limitOf(raw.ot)
     for _, item in ipairs(list(raw.to)) do
       local id, weight, limit = item:match("^(.-):(.-):(.+)$")
