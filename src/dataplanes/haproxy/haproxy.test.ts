@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { identify } from '../../std/process-identity.ts';
-import { call, eventually, Gate, saying, tally, times } from '../calls.testing.ts';
+import { call, eventually, exchange, Gate, saying, tally, times } from '../calls.testing.ts';
 import { dataPlaneConformance, type Cannot } from '../data-plane.conformance.ts';
 import { adopted, applyToKilled, pidOf, startsNodes } from '../opened-nodes.testing.ts';
 import { functionPlan } from '../test-node.testing.ts';
@@ -167,6 +167,33 @@ describe.skipIf(haproxyMayBeAbsent())('with HAProxy', () => {
       const said = [...refused, await ask('cold')].map(({ status, reason }) => `${status} ${reason}`);
       expect(said).toEqual(['429 full', '503 full', '503 no-replica']);
       for (const { body } of refused) expect(body).toMatch(/^There is no room for /);
+    });
+
+    it('pass on in one form what HAProxy reads in several', async () => {
+      const node = await start('lenient');
+      const seen: string[] = [];
+      const strict = await node.rawReplica('strict', (socket) => {
+        const place = seen.push('') - 1;
+        socket.setEncoding('latin1');
+        socket.on('data', (text: string) => {
+          seen[place] += text;
+          if (/\r\n\r\n/.test(text))
+            socket.write('HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok');
+        });
+      });
+      await node.apply(8, { strict: functionPlan([strict]) });
+      const post = 'POST /function/strict HTTP/1.1\r\nhost: x\r\n';
+      for (const bytes of [
+        `${post}x: y\r\n transfer-encoding: chunked\r\ncontent-length: 0\r\n\r\n`,
+        `${post}transfer-encoding:\r\n chunked\r\n\r\n0\r\n\r\n`,
+        `${post}x: y\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n`,
+        'POST /function/strict HTTP/1.1\nhost: x\ncontent-length: 0\n\n',
+        `${post}transfer-encoding: chunked\r\n\r\n1\nx\n0\n\n`,
+      ]) {
+        expect(await exchange(node.port, bytes, /\r\n\r\nok/, 2_000), bytes).toMatch(/^HTTP\/1\.1 (?:200|4\d\d) /);
+      }
+      expect(seen.length).toBeGreaterThan(0);
+      for (const text of seen) expect(text).not.toMatch(/(?<!\r)\n|\r(?!\n)|\r\n[ \t]/);
     });
 
     it('leave a node that has nothing of them behind', async () => {
