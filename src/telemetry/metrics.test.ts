@@ -143,7 +143,7 @@ describe('the metrics of a node', () => {
   it('says which address it could not have', async () => {
     const { port } = await serve();
     const again = serveMetrics({ listen: { ...listen, port }, sources: [], clock: systemClock, log: silentLog });
-    await expect(again).rejects.toThrow(`cannot serve metrics on 127.0.0.1:${port}`);
+    await expect(again).rejects.toThrow(`port ${port} (metrics) is in use`);
   });
 });
 
