@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { createPrivateKey } from 'node:crypto';
-import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { createServer as createSocketServer, type Socket } from 'node:net';
 import { messageOf } from '../../domain/errors.ts';
 import type { FunctionKey } from '../../domain/ids.ts';
@@ -17,6 +17,7 @@ import { createLogger } from '../../telemetry/logger.ts';
 import type { Tracing } from '../../telemetry/otlp/open-tracing.ts';
 import { selfSigned } from '../certificate.ts';
 import { PlaneServer } from '../plane-server.ts';
+import { PlanFile } from './plan-file.ts';
 import { cannotListenCode, launch, type Command, type Report } from './protocol.ts';
 import { warmUp } from './warm-up.ts';
 
@@ -74,23 +75,7 @@ const metrics = async (): Promise<readonly unknown[]> => [
 
 // ---- the plan, here and on disk
 
-let saving: Promise<void> | undefined;
-let unsaved = false;
-
-const save = (): void => {
-  unsaved = true;
-  saving ??= (async () => {
-    while (unsaved && plane.told !== undefined) {
-      unsaved = false;
-      await writeFile(`${settings.planFile}.new`, JSON.stringify(plane.told), { mode: 0o600 });
-      await rename(`${settings.planFile}.new`, settings.planFile);
-    }
-  })()
-    .catch((error: unknown) => log.error({ error: messageOf(error) }, 'the plan could not be kept on disk'))
-    .finally(() => {
-      saving = undefined;
-    });
-};
+const planFile = new PlanFile({ file: settings.planFile, clock: systemClock, log });
 
 const merged = (command: Extract<Command, { kind: 'plan' }>): Plan => {
   if (command.whole || plane.told === undefined) return command.plan;
@@ -101,10 +86,10 @@ const merged = (command: Extract<Command, { kind: 'plan' }>): Plan => {
 
 const restore = async (): Promise<void> => {
   try {
+    const kept = await planFile.read();
     // A plan that was left by an orderly stop says that the node leaves; this is its return.
-    plane.apply({ ...(JSON.parse(await readFile(settings.planFile, 'utf8')) as Plan), draining: false });
+    if (kept !== undefined) plane.apply({ ...kept, draining: false });
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
     log.warn({ error: messageOf(error) }, 'the plan on disk could not be read; waiting for the agent');
   }
 };
@@ -117,7 +102,7 @@ const obey = async (command: Command, agent: Socket): Promise<void> => {
   switch (command.kind) {
     case 'plan':
       plane.apply(merged(command));
-      save();
+      planFile.save(() => plane.told as Plan);
       answer(agent, { kind: 'done', id: command.id });
       return;
     case 'hint':
@@ -154,6 +139,7 @@ const control = createSocketServer((agent) => {
   agent.once('close', () => {
     agents.delete(agent);
     plane.attend(agents.size > 0);
+    if (agents.size === 0) void planFile.flush();
   });
   answer(agent, { kind: 'hello', pid: process.pid, gatewayPort, peerPort });
   readLines(agent, (line) => void heard(line, agent));
@@ -165,6 +151,7 @@ const stop = async (drainMs: number): Promise<void> => {
   if (stopping) return;
   stopping = true;
   await server.drain(drainMs);
+  await planFile.flush();
   await access?.flush();
   await tracing?.close(lastSpansMs);
   await rm(settings.controlSocket, { force: true });

@@ -74,7 +74,7 @@ describe('the embedded plane’s process', () => {
     const node = await start('restored');
     await node.apply(4, { kept: functionPlan([await node.replica('kept', saying('yes'))]) });
     const plan = join(node.facts.folder, 'plan.json');
-    await eventually(() => existsSync(plan), 'the plan is on disk');
+    await eventually(() => existsSync(plan) && readFileSync(plan, 'utf8').includes('kept'), 'the plan is on disk');
     await node.plane.release();
     process.kill(pidOf(node), 'SIGKILL');
     const next = await openEmbedded(node.facts);
