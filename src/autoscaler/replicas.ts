@@ -5,7 +5,7 @@ import { emptyWindow, meanOf, observed, type LoadWindow } from './load-window.ts
  * wanted number come out.
  *
  * Load is judged by its mean over a stable window of a minute; one over a panic window of a tenth of that decides as soon as it
- * asks for twice what is ready, and then nothing is taken away for a minute. Calls that cannot begin before there is
+ * asks for twice what is ready and is well above the other, and then nothing is taken away for a minute. Calls that cannot begin before there is
  * another replica are not averaged: they get it at once. Down it goes to the highest need of the last minute, and to none only
  * when there was no call for as long as `idleMs`.
  */
@@ -60,6 +60,8 @@ export const stepMs = 2_000;
 
 /** Times what is ready. */
 const panicFrom = 2;
+/** Times the stable mean: one replica more than one is twice as many, and a load that wavers below it is no reason for panic. */
+const suddenFrom = 1.5;
 /** Less is not enough to take a replica away: loads that waver about a bound would have it come and go. */
 const slack = 1.1;
 
@@ -83,8 +85,10 @@ export const scaleReplicas = (
   const load = observed(state.load, now, facts.load, stableMs);
   const needed = (level: number): number => Math.min(max, Math.ceil(level / facts.target - 1e-9));
   const stable = meanOf(load, stableMs);
-  const sudden = needed(meanOf(load, panicMs));
-  const panickedAt = sudden >= panicFrom * Math.max(1, facts.ready) ? now : state.panickedAt;
+  const short = meanOf(load, panicMs);
+  const sudden = needed(short);
+  const isSudden = sudden >= panicFrom * Math.max(1, facts.ready) && short >= suddenFrom * stable;
+  const panickedAt = isSudden ? now : state.panickedAt;
   const panics = now - panickedAt < stableMs;
   const need = Math.max(needed(stable), panics ? sudden : 0, urgentOf(facts));
   const peaks = remember(state.peaks, now, Math.max(need, Math.min(present, needed(stable * slack))));

@@ -73,7 +73,8 @@ describe('the replicas of a function', () => {
         const samples = simulate(wavering(level, 0.4, seed), 20 * minute, { ...usual, max: 100 });
         expect(changesOf(samples, 3 * minute)).toBeLessThanOrEqual(2);
       }),
-      { numRuns: 40 },
+      // Just below what one replica carries.
+      { numRuns: 40, examples: [[9, 0]] },
     );
   });
 
