@@ -1,28 +1,18 @@
-import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { haproxyMayBeAbsent } from '../../src/dataplanes/haproxy/is-there.testing.ts';
 import { runLoad } from '../../src/loadtest/run-load.ts';
 import { losses } from './outcome.ts';
 import { Bundles } from './bundles.fixture.ts';
 import { Federation, type TestNode } from './federation.fixture.ts';
 import { until } from './until.ts';
 
-const isThere = (): boolean => {
-  try {
-    execFileSync('haproxy', ['-v'], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-};
-
 /** What the node's agent says of its HAProxy. */
 const reloads = async ({ metricsUrl }: TestNode): Promise<string> =>
   /^skein_haproxy_reloads_total(?:\{[^}]*\})? (\S+)$/m.exec(await (await fetch(metricsUrl)).text())?.[1] ?? 'unsaid';
 
-// Where nobody promises it, HAProxy may be absent; a CI that lacks it must not be green.
-describe.skipIf(process.env['CI'] === undefined && !isThere())('three nodes with HAProxy', () => {
+describe.skipIf(haproxyMayBeAbsent())('three nodes with HAProxy', () => {
   let bundles: Bundles;
   let federation: Federation;
 

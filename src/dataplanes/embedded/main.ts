@@ -14,9 +14,9 @@ import { systemClock } from '../../std/clock.ts';
 import { AccessLog } from '../../telemetry/access-log.ts';
 import { callTracer } from '../../telemetry/call-spans.ts';
 import { createLogger } from '../../telemetry/logger.ts';
-import type { Tracing } from '../../telemetry/otlp/open-tracing.ts';
 import { selfSigned } from '../certificate.ts';
 import { PlaneServer } from '../plane-server.ts';
+import { lastSpansMs, openPlaneTracing } from '../plane-tracing.ts';
 import { PlanFile } from './plan-file.ts';
 import { cannotListenCode, launch, type Command, type Report } from './protocol.ts';
 import { warmUp } from './warm-up.ts';
@@ -39,20 +39,7 @@ const report = (message: Report): void => {
   for (const agent of agents) if (agent.writableLength < maxUnreadBytes) agent.write(line);
 };
 
-/** Calls go on without spans where they cannot be exported; the modules are loaded where they are wanted only. */
-const openTracing = async (): Promise<Tracing | undefined> => {
-  if (settings.tracing === undefined) return undefined;
-  try {
-    const otlp = await import('../../telemetry/otlp/open-tracing.ts');
-    return await otlp.openTracing(settings.tracing, { nodeName: settings.nodeName, log });
-  } catch (error) {
-    log.error({ error: messageOf(error) }, 'calls are not traced: the exporter of spans could not be made');
-    return undefined;
-  }
-};
-const tracing = await openTracing();
-/** For the spans that wait when the process ends. */
-const lastSpansMs = 2_000;
+const tracing = await openPlaneTracing(settings.tracing, settings.nodeName, log);
 
 const access = settings.accessLog === undefined ? undefined : new AccessLog(settings.accessLog, systemClock, log);
 

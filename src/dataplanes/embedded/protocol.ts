@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Demand, Observation, PeerHint } from '../data-plane.ts';
 import type { FunctionKey } from '../../domain/ids.ts';
 import type { Plan } from '../../routing/plan.ts';
-import { logLevels } from '../../telemetry/log.ts';
+import { telling } from '../telling.ts';
 
 /**
  * What the agent and the embedded plane's process say to each other: one JSON object a line over a unix socket that
@@ -32,7 +32,7 @@ export type Report =
   | { readonly kind: 'demand'; readonly demand: Demand };
 
 /** How the process is started; written to a file, because arguments are there for everyone to read. */
-export const launch = z.object({
+export const launch = telling.extend({
   gateway: z.object({ host: z.string(), port: z.number().int() }),
   peer: z.object({ host: z.string(), port: z.number().int() }),
   controlSocket: z.string(),
@@ -42,8 +42,6 @@ export const launch = z.object({
   identityFile: z.string(),
   planFile: z.string(),
   nodeName: z.string(),
-  logLevel: z.enum(logLevels),
-  logFormat: z.enum(['json', 'human']),
   /** How long a peer may take to say that it took a call, milliseconds. */
   peerAckMs: z.number(),
   maxHeaderBytes: z.number().int(),
@@ -53,17 +51,6 @@ export const launch = z.object({
   upgradeIdleMs: z.number(),
   /** Addresses and networks of proxies whose words about clients are believed. */
   trustedProxies: z.array(z.string()),
-  /** Where each call is written down; none is where it is missing. */
-  accessLog: z.string().optional(),
-  /** Where spans of calls are sent; none are made where it is missing. */
-  tracing: z
-    .object({
-      endpoint: z.string(),
-      sampleRatio: z.number(),
-      /** Its text is read by the process itself, so that it is nowhere else. */
-      headersFile: z.string().optional(),
-    })
-    .optional(),
 });
 
 export type Launch = z.infer<typeof launch>;

@@ -1,16 +1,12 @@
 import { Counter, Registry } from 'prom-client';
-import { messageOf } from '../../domain/errors.ts';
 import type { Clock } from '../../std/clock.ts';
 import { AccessLog } from '../../telemetry/access-log.ts';
 import { callTracer } from '../../telemetry/call-spans.ts';
 import { createLogger } from '../../telemetry/logger.ts';
-import type { Log } from '../../telemetry/log.ts';
 import type { Tracing } from '../../telemetry/otlp/open-tracing.ts';
+import { lastSpansMs, openPlaneTracing } from '../plane-tracing.ts';
 import { RecordReceiver } from './record-receiver.ts';
-import type { Telling, WaitingLaunch } from './waiting-protocol.ts';
-
-/** For the spans that wait when the process ends. */
-const lastSpansMs = 2_000;
+import type { WaitingLaunch } from './waiting-protocol.ts';
 
 /** What becomes of calls that have ended: lines of the access log and spans, as with every data plane. */
 export class CallTelling {
@@ -32,7 +28,7 @@ export class CallTelling {
     const { accessLog, tracing, logLevel: level, logFormat: format } = telling;
     const log = createLogger({ level, format, fields: { node: nodeName, part: 'data plane' } });
     const access = accessLog === undefined ? undefined : new AccessLog(accessLog, clock, log);
-    const opened = new CallTelling(access, await openTracing(tracing, nodeName, log), nodeName);
+    const opened = new CallTelling(access, await openPlaneTracing(tracing, nodeName, log), nodeName);
     await opened.#receiver.listen(calls);
     return opened;
   }
@@ -53,15 +49,3 @@ export class CallTelling {
     await this.#tracing?.close(lastSpansMs);
   }
 }
-
-/** Calls go on without spans where they cannot be exported; the modules are loaded where they are wanted only. */
-const openTracing = async (tracing: Telling['tracing'], nodeName: string, log: Log): Promise<Tracing | undefined> => {
-  if (tracing === undefined) return undefined;
-  try {
-    const otlp = await import('../../telemetry/otlp/open-tracing.ts');
-    return await otlp.openTracing(tracing, { nodeName, log });
-  } catch (error) {
-    log.error({ error: messageOf(error) }, 'calls are not traced: the exporter of spans could not be made');
-    return undefined;
-  }
-};

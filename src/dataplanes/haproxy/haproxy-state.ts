@@ -13,7 +13,7 @@ import { HaproxyProcess } from './haproxy-process.ts';
 import { PlanFile, type Ports } from './plan-file.ts';
 import { paths, type Settings } from './settings.ts';
 import type { Shape } from './shape.ts';
-import type { Telling } from './waiting-protocol.ts';
+import type { Telling } from '../telling.ts';
 
 export type HaproxyDataPlaneNeeds = {
   /** Of the node: `plane.pid`, `plane.json`, `plan.json`, `plane.log` live here. */

@@ -4,7 +4,7 @@ import { silentLog } from '../../telemetry/log.ts';
 import { selfSigned } from '../certificate.ts';
 import type { PlaneFacts } from '../test-node.testing.ts';
 import { HaproxyDataPlane } from './haproxy-data-plane.ts';
-import type { Telling } from './waiting-protocol.ts';
+import type { Telling } from '../telling.ts';
 
 /** An HAProxy for a test. */
 export const openHaproxy = async (facts: PlaneFacts, tracing?: Telling['tracing']): Promise<HaproxyDataPlane> => {

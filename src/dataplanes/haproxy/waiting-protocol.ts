@@ -1,26 +1,7 @@
 import { z } from 'zod';
 import type { FunctionKey } from '../../domain/ids.ts';
-import { logLevels } from '../../telemetry/log.ts';
 import type { Demand } from '../data-plane.ts';
-
-/** Where calls are told of, by the process beside HAProxy: it goes on when the agent is gone. */
-const telling = z.object({
-  /** Where each call is written down; none is where it is missing. */
-  accessLog: z.string().optional(),
-  /** Where spans of calls are sent; none are made where it is missing. */
-  tracing: z
-    .object({
-      endpoint: z.string(),
-      sampleRatio: z.number(),
-      /** Its text is read by the process itself, so that it is nowhere else. */
-      headersFile: z.string().optional(),
-    })
-    .optional(),
-  logLevel: z.enum(logLevels),
-  logFormat: z.enum(['json', 'human']),
-});
-
-export type Telling = z.infer<typeof telling>;
+import { telling } from '../telling.ts';
 
 /** How the waiting room's process is started; written to a file, because arguments are there for everyone to read. */
 export const waitingLaunch = z.object({
