@@ -5,9 +5,9 @@ import { emptyWindow, meanOf, observed, type LoadWindow } from './load-window.ts
  * wanted number come out.
  *
  * Load is judged by its mean over a stable window of a minute; one over a panic window of a tenth of that decides as soon as it
- * asks for twice what is ready and is well above the other, and then nothing is taken away for a minute. Calls that cannot begin before there is
- * another replica are not averaged: they get it at once. Down it goes to the highest need of the last minute, and to none only
- * when there was no call for as long as `idleMs`.
+ * asks for more than is ready and is well above the other, and then nothing is taken away for a minute. Calls that cannot begin
+ * before there is another replica are not averaged: they get it at once. Down it goes to the highest need of the last minute, and
+ * to none only when there was no call for as long as `idleMs`.
  */
 export type ScaleState = {
   readonly load: LoadWindow;
@@ -17,7 +17,7 @@ export type ScaleState = {
   readonly roseAt: number;
   /** When a call was last there; `-Infinity`: there was none yet. */
   readonly activeAt: number;
-  /** When the panic window last asked for twice what was ready; `-Infinity`: never. */
+  /** When the panic window last asked for more than was ready, suddenly; `-Infinity`: never. */
   readonly panickedAt: number;
 };
 
@@ -58,10 +58,11 @@ export const panicMs = 6_000;
 /** Between one added replica and the next where they are added gradually, milliseconds. */
 export const stepMs = 2_000;
 
-/** Times what is ready. */
+/**
+ * Times the stable mean. Times what is ready would be no measure: one replica more than one is twice as many, however little the
+ * load wavers, and what the stable window adds as it sees the beginning of a step hides the rest of it.
+ */
 const panicFrom = 2;
-/** Times the stable mean: one replica more than one is twice as many, and a load that wavers below it is no reason for panic. */
-const suddenFrom = 1.5;
 /** Less is not enough to take a replica away: loads that waver about a bound would have it come and go. */
 const slack = 1.1;
 
@@ -87,7 +88,7 @@ export const scaleReplicas = (
   const stable = meanOf(load, stableMs);
   const short = meanOf(load, panicMs);
   const sudden = needed(short);
-  const isSudden = sudden >= panicFrom * Math.max(1, facts.ready) && short >= suddenFrom * stable;
+  const isSudden = sudden > facts.ready && short >= panicFrom * stable;
   const panickedAt = isSudden ? now : state.panickedAt;
   const panics = now - panickedAt < stableMs;
   const need = Math.max(needed(stable), panics ? sudden : 0, urgentOf(facts));
