@@ -43,5 +43,6 @@ export const embeddedDataPlane = ({
       maxBodyBytes: config.limits.bodyBytes,
       upgradeIdleMs: config.timeouts.upgradeIdleMs,
       trustedProxies: [...config.gateway.trustedProxies],
+      threads: config.dataPlane.embeddedThreads,
     },
   });

@@ -196,6 +196,11 @@ export const configSchema = z.strictObject({
       about: "What carries requests: `embedded`, Skein's own proxy, or `haproxy`, HAProxy 2.6 or newer.",
       fallback: 'embedded',
     }),
+    embeddedThreads: setting(count.min(1).max(16), {
+      about:
+        'Threads that carry calls for `dataPlane.kind: embedded`; bounds on calls hold for all of them together. More than one pays where cores are idle while one is full.',
+      fallback: 1,
+    }),
     haproxyProgram: setting(text, {
       about: 'The program for `dataPlane.kind: haproxy`: a name that is looked for, or a path.',
       fallback: 'haproxy',

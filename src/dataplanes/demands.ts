@@ -1,5 +1,4 @@
 import type { FunctionKey } from '../domain/ids.ts';
-import { functionLive } from '../routing/live.ts';
 import type { PlaneState } from './plane-state.ts';
 
 /** Tells the agent of functions that calls wait for. */
@@ -17,8 +16,9 @@ export class Demands {
     this.#pending.add(key);
     setImmediate(() => {
       this.#pending.delete(key);
-      const { inFlight, queued } = functionLive(this.#state.live, key);
-      if (inFlight + queued > 0) this.#state.needs.onDemand({ key, inFlight: inFlight + queued });
+      const there = this.#state.live.functions.get(key);
+      const inFlight = (there?.running.count ?? 0) + (there?.waiting.count ?? 0);
+      if (inFlight > 0) this.#state.needs.onDemand({ key, inFlight });
     });
   }
 }

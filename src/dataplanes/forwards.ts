@@ -2,7 +2,7 @@ import type { NodeId } from '../domain/ids.ts';
 import { isReason } from '../domain/reason.ts';
 import { answered, beginForward, closed, endForward, failed, peerLive, reported } from '../routing/live.ts';
 import { parseLoad } from '../routing/load-header.ts';
-import type { FunctionPlan, PeerPlan } from '../routing/plan.ts';
+import type { PeerPlan, Plan } from '../routing/plan.ts';
 import { Answer } from './answer.ts';
 import { answerOfPeer, bodyLengthOf, forwardHeaders } from './call-headers.ts';
 import type { Call } from './call.ts';
@@ -36,16 +36,20 @@ export class Forwards {
     this.#state = needs.state;
   }
 
-  forward(call: Call, function_: FunctionPlan, to: NodeId): void {
+  /** False, and nothing is done, where the bound on this peer leaves no more. */
+  forward(call: Call, plan: Plan, to: NodeId): boolean {
     const state = this.#state;
     const { ends, tunnels } = this.#needs;
     const peer = state.peers.get(to) as PeerPlan;
     const now = state.now();
-    if (now >= call.endsAt) return ends.refuse(call, 'timeout', 504);
+    if (now >= call.endsAt) {
+      ends.refuse(call, 'timeout', 504);
+      return true;
+    }
+    if (!beginForward(state.live, plan, call.key, to, now)) return false;
     const answer = new Answer(call);
     call.phase = 'running';
     call.ranAt = now;
-    beginForward(state.live, call.key, function_, to, now);
     let refused = false;
 
     state.needs.peers.send(peer, call, forwardHeaders(state, call), {
@@ -84,6 +88,7 @@ export class Forwards {
         this.#failed(call, to, failure, answer);
       },
     });
+    return true;
   }
 
   /** Learns from the head of a peer's answer; true where it says that the call did not run there. */
@@ -108,7 +113,7 @@ export class Forwards {
     if (failure !== 'broken') failed(live, to, this.#state.now());
     if (call.ended) return onFreed();
     // Once for each time that a peer falls silent: calls come by the thousand.
-    const level = peerLive(live, to).failures === 1 ? 'warn' : 'debug';
+    const level = peerLive(live, to).suspicion.failures === 1 ? 'warn' : 'debug';
     needs.log[level]({ peer: to, function: call.key, failure }, 'forwarding failed');
     if (answer.begun) ends.breakOff(call, answer);
     else if (failure === 'not-taken') return this.#again(call, to);

@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream';
-import { beginReplica, endReplica, functionLive, type FunctionLive } from '../routing/live.ts';
+import { endReplica, functionLive, type FunctionLive } from '../routing/live.ts';
 import type { ReplicaPlan } from '../routing/plan.ts';
 import { Answer } from './answer.ts';
 import { answerOfReplica, bodyLengthOf, replicaHeaders } from './call-headers.ts';
@@ -25,7 +25,7 @@ export interface RunOwner {
 }
 
 /**
- * A call in a replica of this node, from the moment it is handed over until it ends there. It has room, and keeps it until then. An
+ * A call in a replica of this node, from the moment it is handed over until it ends there. It has room, in the replica too, and keeps it until then. An
  * object and not a handful of closures, for the reason that `Call.carrier` gives.
  */
 export class LocalRun implements ReplicaEvents {
@@ -48,7 +48,6 @@ export class LocalRun implements ReplicaEvents {
     const call = this.#call;
     call.phase = 'running';
     call.ranAt = now;
-    beginReplica(this.#function, this.#replica.id);
     state.needs.replicas.send(this.#replica, call, replicaHeaders(state, call), this);
   }
 

@@ -1,6 +1,6 @@
 import type { FunctionKey } from '../domain/ids.ts';
-import { beginLocal, endLocal, functionLive, pickReplica } from '../routing/live.ts';
-import type { FunctionPlan, ReplicaPlan } from '../routing/plan.ts';
+import { beginLocal, beginReplica, endLocal, functionLive } from '../routing/live.ts';
+import type { FunctionPlan, Plan, ReplicaPlan } from '../routing/plan.ts';
 import type { Call } from './call.ts';
 import type { Ends } from './ends.ts';
 import { LocalRun, type RunOwner } from './local-run.ts';
@@ -42,10 +42,9 @@ export class LocalRuns implements RunOwner {
     this.tunnels = needs.tunnels;
   }
 
-  /** Takes room for the call and runs it. */
-  serve(call: Call, function_: FunctionPlan): void {
-    beginLocal(this.state.live, call.key, function_, call.from, this.state.now());
-    this.again(call);
+  /** Takes room for the call, which `again` then runs; false where there is none any more. */
+  takeRoom(call: Call, plan: Plan): boolean {
+    return beginLocal(this.state.live, plan, call.key, call.from, this.state.now());
   }
 
   /** Whether calls of this function wait for a replica. */
@@ -84,6 +83,7 @@ export class LocalRuns implements RunOwner {
     const held = this.#holding.get(call.key)?.filter((other) => other !== call) ?? [];
     if (held.length > 0) this.#holding.set(call.key, held);
     else this.#holding.delete(call.key);
+    this.state.turns.left();
     this.release(call);
   }
 
@@ -96,9 +96,14 @@ export class LocalRuns implements RunOwner {
       this.release(call);
       return this.ends.refuse(call, 'unknown-function', 404);
     }
+    const now = this.state.now();
+    if (now >= call.endsAt) {
+      this.release(call);
+      return this.ends.refuse(call, 'timeout', 504);
+    }
     const usable = this.#broken.size === 0 ? function_ : this.#withoutBroken(function_);
-    const replica = pickReplica(usable, functionLive(this.state.live, call.key));
-    if (replica !== undefined) return this.#dispatch(call, replica);
+    const replica = beginReplica(usable, functionLive(this.state.live, call.key));
+    if (replica !== undefined) return new LocalRun(this, call, replica).start(now);
     if (function_.replicas.length > 0 || function_.canStart) return this.#hold(call);
     this.release(call);
     call.phase = 'deciding';
@@ -126,6 +131,7 @@ export class LocalRuns implements RunOwner {
     const held = this.#holding.get(call.key);
     if (held === undefined) this.#holding.set(call.key, [call]);
     else held.push(call);
+    this.state.turns.joined();
     this.#needs.onHeld(call.key);
   }
 
@@ -133,14 +139,11 @@ export class LocalRuns implements RunOwner {
     const held = this.#holding.get(key);
     if (held === undefined) return;
     this.#holding.delete(key);
-    for (const call of held) if (!call.ended) this.again(call);
-  }
-
-  #dispatch(call: Call, replica: ReplicaPlan): void {
-    const now = this.state.now();
-    if (now < call.endsAt) return new LocalRun(this, call, replica).start(now);
-    this.release(call);
-    this.ends.refuse(call, 'timeout', 504);
+    for (const call of held) {
+      if (call.ended) continue;
+      this.state.turns.left();
+      this.again(call);
+    }
   }
 
   #withoutBroken(function_: FunctionPlan): FunctionPlan {

@@ -1,6 +1,6 @@
 import { splitFunctionKey, type FunctionKey } from '../domain/ids.ts';
 import { didYouMean, nearestNames } from '../std/nearest-name.ts';
-import { fullBucket, take, tokensAt } from '../routing/bucket.ts';
+import { OwnBucket } from '../routing/bucket.ts';
 
 /** Strangers may ask for names without end, and comparing is work: so often in a second, and not with more names. */
 const perSecond = 100;
@@ -9,7 +9,7 @@ const maxLength = 64;
 
 /** Finds the functions that a caller may have meant. */
 export class NearNames {
-  readonly #budget = fullBucket(perSecond, 0);
+  readonly #budget = new OwnBucket();
 
   /**
    * A sentence that names up to three of those that are known. `now`: milliseconds, monotonic. Undefined where nothing is near,
@@ -18,8 +18,7 @@ export class NearNames {
   hint(known: () => readonly FunctionKey[], key: FunctionKey, now: number): string | undefined {
     const { name, namespace } = splitFunctionKey(key);
     if (name.length > maxLength) return undefined;
-    if (tokensAt(this.#budget, perSecond, now) < 1) return undefined;
-    take(this.#budget, perSecond, now);
+    if (!this.#budget.take(perSecond, now)) return undefined;
     const names: string[] = [];
     for (const other of known()) {
       const one = splitFunctionKey(other);

@@ -1,5 +1,4 @@
 import type { FunctionKey } from '../domain/ids.ts';
-import { functionLive } from '../routing/live.ts';
 import type { FunctionObservation, Observation } from './data-plane.ts';
 import type { PlaneState } from './plane-state.ts';
 
@@ -11,15 +10,20 @@ export const observationOf = (
 ): Observation => {
   const functions: Record<FunctionKey, FunctionObservation> = {};
   for (const [key, counted] of counts.entries()) {
-    const { inFlight, queued: waiting, serviceMs } = functionLive(live, key);
-    functions[key] = { ...counted, inFlight, queued: waiting, serviceMs };
+    const there = live.functions.get(key);
+    functions[key] = {
+      ...counted,
+      inFlight: there?.running.count ?? 0,
+      queued: there?.waiting.count ?? 0,
+      serviceMs: there?.serviceMs ?? 0,
+    };
   }
   const peers = Object.fromEntries(
     [...live.peers].map(([id, { rttMs, inFlight, slots, outstanding }]) => [
       id,
-      { rttMs, inFlight, slots, outstanding },
+      { rttMs, inFlight, slots, outstanding: outstanding.count },
     ]),
   );
   const planVersion = plan?.version ?? 0;
-  return { at: needs.clock.now(), since, planVersion, inFlight: live.inFlight, queued, functions, peers };
+  return { at: needs.clock.now(), since, planVersion, inFlight: live.running.count, queued, functions, peers };
 };

@@ -1,4 +1,4 @@
-import type { AddressInfo } from 'node:net';
+import { createServer, type AddressInfo, type Server } from 'node:net';
 import { cannotListen, type WantedPort } from '../domain/cannot-listen.ts';
 import type { Clock } from '../std/clock.ts';
 import { addressIn } from '../std/networks.ts';
@@ -13,9 +13,11 @@ import type { Http1Server } from './http1/server.ts';
 import { peerListener, publicListener } from './listeners.ts';
 import { portPurposes } from './port-purposes.ts';
 import { PeerClients } from './peer-clients.ts';
-import { Plane } from './plane.ts';
+import { Plane, type PlaneNeeds } from './plane.ts';
 import { ReplicaClients } from './replica-clients.ts';
 import { Upstream } from './upstream.ts';
+
+export type Ports = { readonly gatewayPort: number; readonly peerPort: number };
 
 export type Endpoint = { readonly host: string; readonly port: number };
 
@@ -39,6 +41,8 @@ export type PlaneServerNeeds = {
   /** Addresses and networks of proxies whose words about clients are believed. */
   readonly trustedProxies: readonly string[];
   readonly onDemand: (demand: Demand) => void;
+  /** See `PlaneNeeds`. */
+  readonly shared?: PlaneNeeds['shared'];
   /** Told of each call that ended. */
   readonly onCall?: OnCall | undefined;
   readonly tracer?: Tracer | undefined;
@@ -59,14 +63,14 @@ export class PlaneServer {
   readonly #peer: Http1Server;
 
   constructor(needs: PlaneServerNeeds) {
-    const { clock, random, log, upgradeIdleMs, onDemand, onCall, tracer, credentials, peerAckMs } = needs;
+    const { clock, random, log, upgradeIdleMs, onDemand, shared, onCall, tracer, credentials, peerAckMs } = needs;
     this.#needs = needs;
     this.peers = new PeerClients({ credentials, ackMs: peerAckMs, clock });
     this.instruments = planeInstruments({ inFlight: () => this.plane.busy });
     const { peers, instruments } = this;
     this.#replicas = new ReplicaClients(clock);
     const replicas = this.#replicas;
-    const given = { clock, random, log, upgradeIdleMs, onDemand, onCall, tracer };
+    const given = { clock, random, log, upgradeIdleMs, onDemand, shared, onCall, tracer };
     this.plane = new Plane({ replicas, peers, instruments, ...given });
     const nodeName = (): string => this.plane.plan?.node.name ?? '';
     this.system = new Upstream(needs.systemSocket, clock, nodeName);
@@ -78,11 +82,17 @@ export class PlaneServer {
     this.#peer = peerListener({ ...bounds, upstream: this.#peerSystem }, credentials);
   }
 
-  /** Ports as bound. Faults are those of `cannotListen`. */
-  async listen(): Promise<{ readonly gatewayPort: number; readonly peerPort: number }> {
+  /**
+   * Ports as bound. `together`: those that other threads of this process listen on as well; each connection comes to one of them. Faults
+   * are those of `cannotListen`.
+   */
+  async listen(together?: Ports): Promise<Ports> {
     const { gateway, peer } = this.#needs;
-    const gatewayPort = await listen(this.#gateway, { ...gateway, ...portPurposes.gateway });
-    const peerPort = await listen(this.#peer, { ...peer, ...portPurposes.peer });
+    const reusePort = together !== undefined;
+    const gatewayAt = { ...gateway, ...portPurposes.gateway, ...(together && { port: together.gatewayPort }) };
+    const peerAt = { ...peer, ...portPurposes.peer, ...(together && { port: together.peerPort }) };
+    const gatewayPort = await listen(this.#gateway.sockets, { ...gatewayAt, reusePort });
+    const peerPort = await listen(this.#peer.sockets, { ...peerAt, reusePort });
     return { gatewayPort, peerPort };
   }
 
@@ -112,12 +122,29 @@ export class PlaneServer {
   }
 }
 
-const listen = ({ sockets }: Http1Server, { host, ...wanted }: Endpoint & WantedPort): Promise<number> =>
+/**
+ * Two free ports, or those that are wanted: nobody else listens on them now. Faults are those of `cannotListen`. To be taken at once:
+ * ports that are shared would be given to another program that shares as well.
+ */
+export const unusedPorts = async ({ gateway, peer }: Pick<PlaneServerNeeds, 'gateway' | 'peer'>): Promise<Ports> => {
+  const sockets = [createServer(), createServer()] as const;
+  try {
+    const gatewayPort = await listen(sockets[0], { ...gateway, ...portPurposes.gateway });
+    const peerPort = await listen(sockets[1], { ...peer, ...portPurposes.peer });
+    return { gatewayPort, peerPort };
+  } finally {
+    for (const socket of sockets) socket.close();
+  }
+};
+
+type Wanted = Endpoint & WantedPort & { readonly reusePort?: boolean };
+
+const listen = (sockets: Server, { host, reusePort = false, ...wanted }: Wanted): Promise<number> =>
   new Promise((resolve, reject) => {
     const fail = (cause: unknown): void => reject(cannotListen(host, wanted, cause));
     sockets.once('error', fail);
     // Deep enough for a burst of new connections while this process has its hands full.
-    sockets.listen({ host, port: wanted.port, backlog: 2048 }, () => {
+    sockets.listen({ host, port: wanted.port, backlog: 2048, reusePort }, () => {
       sockets.off('error', fail);
       resolve((sockets.address() as AddressInfo).port);
     });

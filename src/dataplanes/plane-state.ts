@@ -1,5 +1,6 @@
 import type { FunctionKey, NodeId } from '../domain/ids.ts';
 import { emptyLive, type Live } from '../routing/live.ts';
+import type { Places } from '../routing/occupancy.ts';
 import { formatLoad } from '../routing/load-header.ts';
 import { withoutStarts, type FunctionPlan, type PeerPlan, type Plan } from '../routing/plan.ts';
 import type { Clock } from '../std/clock.ts';
@@ -12,6 +13,7 @@ import { Counts, type FunctionCounts } from './counts.ts';
 import type { Demand } from './data-plane.ts';
 import type { PeerClients } from './peer-clients.ts';
 import type { ReplicaClients } from './replica-clients.ts';
+import { alone, type Turns } from './turns.ts';
 
 export type PlaneNeeds = {
   readonly replicas: ReplicaClients;
@@ -23,6 +25,8 @@ export type PlaneNeeds = {
   /** How long a connection that became another protocol's may be silent, milliseconds. */
   readonly upgradeIdleMs: number;
   readonly onDemand: (demand: Demand) => void;
+  /** What is shared with other threads that carry out the same plans; nothing where they are missing. */
+  readonly shared?: { readonly places: Places; readonly turns: Turns } | undefined;
   /** Told of each call that ended. */
   readonly onCall?: OnCall | undefined;
   readonly tracer?: Tracer | undefined;
@@ -31,7 +35,8 @@ export type PlaneNeeds = {
 /** What the parts of a plane share: the plan, the state that decisions read, and the counters. */
 export class PlaneState {
   readonly needs: PlaneNeeds;
-  readonly live: Live = emptyLive();
+  readonly live: Live;
+  readonly turns: Turns;
   readonly counts = new Counts();
   peers: ReadonlyMap<NodeId, PeerPlan> = new Map();
   #told: Plan | undefined;
@@ -40,6 +45,8 @@ export class PlaneState {
 
   constructor(needs: PlaneNeeds) {
     this.needs = needs;
+    this.live = emptyLive(needs.shared?.places);
+    this.turns = needs.shared?.turns ?? alone;
   }
 
   /** What holds now. */

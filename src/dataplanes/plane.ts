@@ -1,6 +1,6 @@
 import type { FunctionKey, NodeId } from '../domain/ids.ts';
 import type { Reason } from '../domain/reason.ts';
-import { admit } from '../routing/admit.ts';
+import { admit, type Admission } from '../routing/admit.ts';
 import { decide, localRoom, nobodyRuns, type Decision } from '../routing/decide.ts';
 import { peerLive, prune, reported } from '../routing/live.ts';
 import type { FunctionPlan, PeerPlan, Plan } from '../routing/plan.ts';
@@ -23,6 +23,9 @@ export type { PlaneNeeds } from './plane-state.ts';
 
 /** How often queues are looked at while something waits: for rates that refill, peers that empty, and time that runs out. */
 const tickMs = 10;
+
+/** Threads that take room from each other make progress, each time one of them; a call that always comes second waits. */
+const mostAttempts = 16;
 
 /**
  * Carries out plans: the one place where a decision of `routing/` becomes a request on its way, here
@@ -50,7 +53,7 @@ export class Plane {
     const state = new PlaneState(needs);
     const deadlines = new Deadlines<Call>(needs.clock, (call) => this.#expire(call));
     const ends = new Ends(state, deadlines);
-    const onFreed = (): void => this.#waiting.drain();
+    const onFreed = (): void => this.#freed();
     const wanted = (key: FunctionKey): void => {
       this.#demands.tell(key);
       this.#tick();
@@ -72,7 +75,7 @@ export class Plane {
       ends,
       isStarting: (key) => this.#runs.holds(key),
       onWaiting: wanted,
-      onDecided: (call, decision) => this.#place(call, decision),
+      onDecided: (call, plan, decision) => this.#place(call, plan, decision),
     });
   }
 
@@ -105,7 +108,7 @@ export class Plane {
     }
     const keys = new Set(Object.keys(plan.functions) as FunctionKey[]);
     const ids = new Set(this.#state.peers.keys());
-    prune(live, keys, ids);
+    prune(live, plan);
     counts.retain((key) => keys.has(key) || live.functions.has(key));
     instruments.retain(keys);
     peers.retain(ids);
@@ -127,6 +130,12 @@ export class Plane {
     this.#deadlines.close();
     this.#stopTicking?.();
     this.#stopTicking = undefined;
+  }
+
+  /** There is room again that another thread had. */
+  roomCame(): void {
+    this.#runs.resume();
+    this.#waiting.drain(true);
   }
 
   hint(hints: readonly PeerHint[]): void {
@@ -167,7 +176,7 @@ export class Plane {
     const { plan } = this;
     if (call.ended) return;
     if (plan === undefined) return this.refuseUncounted(call, 'no-replica', 503);
-    const admission = admit(plan, this.#state.live, from, call.key, this.#state.now());
+    const admission = this.#admit(call, from, plan);
     if (!admission.admitted) {
       this.#foundNoRoom(call, plan);
       return this.#ends.refuse(call, admission.reason, admission.status);
@@ -175,7 +184,7 @@ export class Plane {
     // Also where the body waits for its own word: that comes once there is a replica, which may take a start.
     if (waitsForWord(call)) call.response.writeProcessing();
     this.#metered(call);
-    this.#runs.serve(call, plan.functions[call.key] as FunctionPlan);
+    this.#runs.again(call);
   }
 
   /** A call for a name that no plan knows. */
@@ -220,8 +229,8 @@ export class Plane {
   /** Invocations running or waiting, here or at peers. */
   get busy(): number {
     let outstanding = 0;
-    for (const peer of this.#state.live.peers.values()) outstanding += peer.outstanding;
-    return this.#state.live.inFlight + this.#waiting.count + outstanding;
+    for (const peer of this.#state.live.peers.values()) outstanding += peer.outstanding.own;
+    return this.#state.live.running.own + this.#waiting.count + outstanding;
   }
 
   observe(): Observation {
@@ -237,10 +246,26 @@ export class Plane {
     const { plan } = this;
     if (plan === undefined) return this.refuseUncounted(call, 'no-replica', 503);
     const { key, tried, hops } = call;
-    const asked = { key, now: this.#state.now(), tried, hops, again };
-    const decision = decide(plan, this.#state.live, asked, this.#needs.random);
-    if (!again && decision.kind !== 'serve') this.#foundNoRoom(call, plan);
-    this.#place(call, decision);
+    let counted = again;
+    for (let attempt = 0; attempt < mostAttempts; attempt += 1) {
+      const asked = { key, now: this.#state.now(), tried, hops, again: again || attempt > 0 };
+      const decision = decide(plan, this.#state.live, asked, this.#needs.random);
+      if (!counted && decision.kind !== 'serve') {
+        this.#foundNoRoom(call, plan);
+        counted = true;
+      }
+      if (this.#place(call, plan, decision)) return;
+    }
+    this.#waiting.wait(call, plan.functions[key] as FunctionPlan, 'full', 503);
+  }
+
+  /** Where a peer's call is admitted, it has its room. */
+  #admit(call: Call, from: NodeId, plan: Plan): Admission {
+    for (let attempt = 0; attempt < mostAttempts; attempt += 1) {
+      const admission = admit(plan, this.#state.live, from, call.key, this.#state.now());
+      if (!admission.admitted || this.#runs.takeRoom(call, plan)) return admission;
+    }
+    return { admitted: false, reason: 'full', status: 503 };
   }
 
   /** Counts which bound was in the way of a call that is not served here; a rate, or a share that is not ours, is none. */
@@ -253,17 +278,21 @@ export class Plane {
     if (room === 'limit') counts.of(key, true).foundLimit += 1;
   }
 
-  #place(call: Call, decision: Decision): void {
-    const function_ = this.#state.function(call.key) as FunctionPlan;
+  /** False where it does not hold any more: another thread was faster. */
+  #place(call: Call, plan: Plan, decision: Decision): boolean {
     switch (decision.kind) {
       case 'serve':
-        return this.#runs.serve(call, function_);
+        if (!this.#runs.takeRoom(call, plan)) return false;
+        this.#runs.again(call);
+        return true;
       case 'forward':
-        return this.#forwards.forward(call, function_, decision.peer);
+        return this.#forwards.forward(call, plan, decision.peer);
       case 'wait':
-        return this.#waiting.wait(call, function_, decision.reason, decision.status);
+        this.#waiting.wait(call, plan.functions[call.key] as FunctionPlan, decision.reason, decision.status);
+        return true;
       case 'refuse':
-        return this.#ends.refuse(call, decision.reason, decision.status);
+        this.#ends.refuse(call, decision.reason, decision.status);
+        return true;
     }
   }
 
@@ -332,6 +361,11 @@ export class Plane {
     if (phase === 'holding') this.#runs.remove(call);
     end();
     if (phase === 'running') call.carrier?.cancel(why);
-    else this.#waiting.drain();
+    else this.#freed();
+  }
+
+  #freed(): void {
+    this.#waiting.drain(true);
+    this.#state.turns.freed();
   }
 }

@@ -3,7 +3,7 @@ import type { Reason } from '../domain/reason.ts';
 import { decide, waitedInVain, type Decision } from '../routing/decide.ts';
 import { functionLive } from '../routing/live.ts';
 import { calm, mayWait, observeQueue, type Patience, type QueueFacts } from '../routing/patience.ts';
-import type { FunctionPlan } from '../routing/plan.ts';
+import type { FunctionPlan, Plan } from '../routing/plan.ts';
 import type { Call } from './call.ts';
 import type { Ends } from './ends.ts';
 import type { PlaneState } from './plane-state.ts';
@@ -15,12 +15,14 @@ export type WaitingCallsNeeds = {
   readonly isStarting: (key: FunctionKey) => boolean;
   /** A call has begun to wait. */
   readonly onWaiting: (key: FunctionKey) => void;
-  /** There is a place for it now, or no more use in waiting. */
-  readonly onDecided: (call: Call, decision: Exclude<Decision, { kind: 'wait' }>) => void;
+  /** There is a place for it now, or no more use in waiting; false where there is none any more. */
+  readonly onDecided: (call: Call, plan: Plan, decision: Exclude<Decision, { kind: 'wait' }>) => boolean;
 };
 
 type Queue = {
   readonly calls: Call[];
+  /** Its first was last found to wait for a slot of the node. */
+  forSlot: boolean;
   readonly patience: Patience;
   /** Replicas were being started until just before this time (milliseconds of this process). */
   warmUntil: number;
@@ -55,7 +57,9 @@ export class WaitingCalls {
     }
     call.tried = [];
     queue.calls.push(call);
-    this.#counted(call.key, queue);
+    this.#joined(call.key);
+    if (queue.calls.length === 1) queue.forSlot = reason === 'full' && status === 503;
+    this.#tell(call.key, queue);
     this.#needs.onWaiting(call.key);
   }
 
@@ -70,12 +74,15 @@ export class WaitingCalls {
     return this.#queues.size > 0;
   }
 
-  /** Room may have come up: those that wait are decided again, each function's oldest first. */
-  drain(): void {
+  /**
+   * Room may have come up: those that wait are decided again, each function's oldest first. `inTurn`: what came up is left to calls
+   * that wait for it in other threads, and have for longer.
+   */
+  drain(inTurn = false): void {
     const { plan } = this.#state;
     if (plan === undefined || this.#queues.size === 0) return;
     for (const [key, queue] of this.#queues) {
-      this.#drain(key, queue);
+      this.#drain(key, queue, inTurn);
       this.#settle(key, queue, plan.functions[key]);
     }
     // The first in the map goes last next time, so that no function always finds the others' leftovers.
@@ -102,27 +109,37 @@ export class WaitingCalls {
     const index = queue?.calls.indexOf(call) ?? -1;
     if (index === -1 || queue === undefined) return;
     queue.calls.splice(index, 1);
-    this.#counted(call.key, queue);
+    this.#left(call.key);
+    this.#tell(call.key, queue);
   }
 
-  #drain(key: FunctionKey, queue: Queue): void {
-    const { plan, live, needs } = this.#state;
+  #drain(key: FunctionKey, queue: Queue, inTurn: boolean): void {
+    const { plan, live, needs, turns } = this.#state;
     while (plan !== undefined && queue.calls.length > 0) {
       const call = queue.calls[0] as Call;
       const asked = { key, now: this.#state.now(), tried: [], hops: call.hops, again: true };
       const decision = decide(plan, live, asked, needs.random);
-      if (decision.kind === 'wait') break;
+      if (decision.kind === 'wait') {
+        queue.forSlot = decision.reason === 'full' && decision.status === 503;
+        break;
+      }
+      if (inTurn && decision.kind === 'serve' && !turns.isFirst(key, call.startedAt)) break;
       queue.calls.shift();
-      this.#counted(key, queue);
+      this.#left(key);
       call.phase = 'deciding';
-      this.#needs.onDecided(call, decision);
+      if (this.#needs.onDecided(call, plan, decision)) continue;
+      // Another thread was faster. It stays the first, and is looked at again when there is room, or soon.
+      call.phase = 'waiting';
+      queue.calls.unshift(call);
+      this.#joined(key);
+      break;
     }
   }
 
   #queue(key: FunctionKey): Queue {
     let queue = this.#queues.get(key);
     if (queue === undefined) {
-      queue = { calls: [], patience: calm(), warmUntil: 0 };
+      queue = { calls: [], forSlot: false, patience: calm(), warmUntil: 0 };
       this.#queues.set(key, queue);
     }
     return queue;
@@ -137,13 +154,14 @@ export class WaitingCalls {
       const peer = live.peers.get(id);
       if (peer === undefined) continue;
       width += peer.slots;
-      starting ||= peer.outstanding > 0 && peer.functions.get(key)?.replicas === 0;
+      starting ||= peer.outstanding.count > 0 && peer.functions.get(key)?.replicas === 0;
     }
+    const there = live.functions.get(key);
     const now = this.#state.now();
     if (starting) queue.warmUntil = now + warmMs;
     return {
-      length: queue.calls.length,
-      serviceMs: live.functions.get(key)?.serviceMs ?? 0,
+      length: there?.waiting.count ?? 0,
+      serviceMs: there?.serviceMs ?? 0,
       width,
       queueMs: function_.queueMs,
       warming: now < queue.warmUntil,
@@ -152,12 +170,23 @@ export class WaitingCalls {
 
   #settle(key: FunctionKey, queue: Queue, function_: FunctionPlan | undefined): void {
     const now = this.#state.now();
+    this.#tell(key, queue);
     if (function_ !== undefined) observeQueue(queue.patience, this.#facts(key, function_, queue), now);
     const remembers = function_ !== undefined && (queue.patience.overloaded || now < queue.warmUntil);
     if (queue.calls.length === 0 && !remembers) this.#queues.delete(key);
   }
 
-  #counted(key: FunctionKey, queue: Queue): void {
-    functionLive(this.#state.live, key).queued = queue.calls.length;
+  #joined(key: FunctionKey): void {
+    functionLive(this.#state.live, key).waiting.enter(Number.POSITIVE_INFINITY);
+    this.#state.turns.joined();
+  }
+
+  #left(key: FunctionKey): void {
+    functionLive(this.#state.live, key).waiting.leave();
+    this.#state.turns.left();
+  }
+
+  #tell(key: FunctionKey, { calls, forSlot }: Queue): void {
+    this.#state.turns.tell(key, calls[0]?.startedAt, forSlot);
   }
 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { functionKey, nodeId } from '../domain/ids.ts';
 import { admit } from './admit.ts';
 import { beginLocal, endLocal, type Live } from './live.ts';
-import type { FunctionPlan, Plan } from './plan.ts';
+import type { Plan } from './plan.ts';
 import { frozen, functionPlan, key, liveOf, planOf } from './plans.testing.ts';
 
 const peer = nodeId('a');
@@ -11,7 +11,7 @@ const refused = (reason: string, status: number) => ({ admitted: false, reason, 
 
 const ask = (plan: Plan, live: Live, now = 0, from = peer) => admit(plan, live, from, key, now);
 const received = (plan: Plan, live: Live, calls: number, from = peer): Live => {
-  for (let call = 0; call < calls; call += 1) beginLocal(live, key, plan.functions[key] as FunctionPlan, from, 0);
+  for (let call = 0; call < calls; call += 1) beginLocal(live, plan, key, from, 0);
   return live;
 };
 
@@ -25,7 +25,7 @@ describe('a peer’s call', () => {
   it('meets this node’s own calls in the same slots', () => {
     const plan = planOf(functionPlan());
     const live = liveOf(plan);
-    for (let call = 0; call < 4; call += 1) beginLocal(live, key, plan.functions[key] as FunctionPlan, undefined, 0);
+    for (let call = 0; call < 4; call += 1) beginLocal(live, plan, key, undefined, 0);
     expect(ask(plan, live)).toEqual(refused('full', 503));
   });
 

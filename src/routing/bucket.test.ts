@@ -1,20 +1,18 @@
 import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { fullBucket, take, tokensAt } from './bucket.ts';
+import { OwnBucket } from './bucket.ts';
 
 const rates = fc.oneof(fc.double({ min: 0.01, max: 2_000, noNaN: true }), fc.integer({ min: 1, max: 500 }));
 
 it('never lets through more than a burst and the rate since, over any stretch of time', () => {
   fc.assert(
     fc.property(rates, fc.array(fc.double({ min: 0, max: 3_000, noNaN: true }), { maxLength: 200 }), (rate, pauses) => {
-      const bucket = fullBucket(rate, 0);
+      const bucket = new OwnBucket();
       const taken: number[] = [];
       let now = 0;
       for (const pause of pauses) {
         now += pause;
-        if (tokensAt(bucket, rate, now) < 1) continue;
-        take(bucket, rate, now);
-        taken.push(now);
+        if (bucket.take(rate, now)) taken.push(now);
       }
       for (let from = 0; from < taken.length; from += 1) {
         const seconds = ((taken.at(-1) as number) - (taken[from] as number)) / 1000;
@@ -27,13 +25,10 @@ it('never lets through more than a burst and the rate since, over any stretch of
 it('lets through what the rate allows when there is always one more to come', () => {
   fc.assert(
     fc.property(rates, (rate) => {
-      const bucket = fullBucket(rate, 0);
+      const bucket = new OwnBucket();
       let through = 0;
       for (let now = 0; now <= 20_000; now += 0.5) {
-        while (tokensAt(bucket, rate, now) >= 1) {
-          take(bucket, rate, now);
-          through += 1;
-        }
+        while (bucket.take(rate, now)) through += 1;
       }
       expect(through).toBeGreaterThan(rate * 20 * 0.95 - 1);
     }),
@@ -42,26 +37,26 @@ it('lets through what the rate allows when there is always one more to come', ()
 });
 
 it('is full at the start: a second’s worth, at least one, and nothing at rate 0', () => {
-  expect(tokensAt(undefined, 10, 5)).toBe(10);
-  expect(tokensAt(undefined, 0.25, 5)).toBe(1);
-  expect(tokensAt(undefined, 0, 5)).toBe(0);
+  expect(new OwnBucket().tokens(10, 5)).toBe(10);
+  expect(new OwnBucket().tokens(0.25, 5)).toBe(1);
+  expect(new OwnBucket().tokens(0, 5)).toBe(0);
 });
 
-it('owes nothing: who took without asking is not shut out for longer than one token takes', () => {
-  const bucket = fullBucket(10, 0);
-  for (let call = 0; call < 1_000; call += 1) take(bucket, 10, 0);
-  expect(tokensAt(bucket, 10, 100)).toBeCloseTo(1);
+it('owes nothing: who asks in vain takes nothing of what is left', () => {
+  const bucket = new OwnBucket();
+  for (let call = 0; call < 1_000; call += 1) expect(bucket.take(10, 0)).toBe(call < 10);
+  expect(bucket.tokens(10, 100)).toBeCloseTo(1);
 });
 
 it('does not fill when time runs backwards, and goes on from there', () => {
-  const bucket = fullBucket(1, 10_000);
-  take(bucket, 1, 10_000);
-  expect(tokensAt(bucket, 1, 0)).toBe(0);
+  const bucket = new OwnBucket();
+  bucket.take(1, 10_000);
+  expect(bucket.tokens(1, 0)).toBe(0);
 });
 
 it('keeps to a new rate at once, whichever way it changed', () => {
-  const bucket = fullBucket(100, 0);
-  expect(tokensAt(bucket, 2, 0)).toBe(2);
-  take(bucket, 2, 0);
-  expect(tokensAt(bucket, 1_000, 100)).toBeCloseTo(101);
+  const bucket = new OwnBucket();
+  expect(bucket.tokens(2, 0)).toBe(2);
+  bucket.take(2, 0);
+  expect(bucket.tokens(1_000, 100)).toBeCloseTo(101);
 });

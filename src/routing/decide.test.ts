@@ -29,8 +29,7 @@ const ask = (plan: Plan, live: Live, changes: Partial<RouteRequest> = {}): Decis
   decide(plan, live, request(changes), first);
 
 const busy = (plan: Plan, live: Live, calls: number): Live => {
-  for (let call = 0; call < calls; call += 1)
-    beginLocal(live, key, plan.functions[key] as FunctionPlan, undefined, 1_000);
+  for (let call = 0; call < calls; call += 1) beginLocal(live, plan, key, undefined, 1_000);
   return live;
 };
 const full = (plan: Plan): Live => busy(plan, liveOf(plan), plan.slots);
@@ -126,7 +125,7 @@ describe('weighted', () => {
       const next = ask(plan, live);
       seen.push(next.kind === 'forward' ? next.peer : next.kind);
       if (next.kind === 'serve') busy(plan, live, 1);
-      else beginForward(live, key, plan.functions[key] as FunctionPlan, nodeId('a'), 1_000);
+      else beginForward(live, plan, key, nodeId('a'), 1_000);
     }
     expect(seen.filter((where) => where === 'serve')).toHaveLength(4);
   });
@@ -215,8 +214,7 @@ describe('least-loaded', () => {
     const live = full(plan);
     say(live, 'a', 0);
     say(live, 'b', 3);
-    for (let call = 0; call < 4; call += 1)
-      beginForward(live, key, plan.functions[key] as FunctionPlan, nodeId('a'), 1_000);
+    for (let call = 0; call < 4; call += 1) beginForward(live, plan, key, nodeId('a'), 1_000);
     expect(ask(plan, live)).toEqual(to('b'));
   });
 
@@ -233,8 +231,8 @@ describe('least-loaded', () => {
     say(live, 'b', 4_000, 4);
     say(live, 'a', 0);
     for (let call = 0; call < 50; call += 1) {
-      beginForward(live, key, plan.functions[key] as FunctionPlan, nodeId('a'), 1_000);
-      peerLive(live, nodeId('a')).outstanding -= 1;
+      beginForward(live, plan, key, nodeId('a'), 1_000);
+      peerLive(live, nodeId('a')).outstanding.leave();
     }
     expect(ask(plan, live, { now: 1_001 })).toEqual(wait('full', 503));
     expect(ask(plan, live, { now: 9_000 })).toEqual(to('a'));
@@ -243,8 +241,7 @@ describe('least-loaded', () => {
   it('never counts less at a peer than what it has under way there', () => {
     const live = full(plan);
     say(live, 'b', 4_000, 4);
-    for (let call = 0; call < 4; call += 1)
-      beginForward(live, key, plan.functions[key] as FunctionPlan, nodeId('a'), 1_000);
+    for (let call = 0; call < 4; call += 1) beginForward(live, plan, key, nodeId('a'), 1_000);
     expect(ask(plan, live, { now: 60_000 })).toEqual(wait('full', 503));
   });
 
@@ -312,7 +309,7 @@ describe('in any state', () => {
     });
     const plan = planOf(function_, { slots: facts.slots, draining: facts.draining });
     const live = liveOf(plan);
-    for (let call = 0; call < facts.begun; call += 1) beginLocal(live, key, function_, undefined, 500);
+    for (let call = 0; call < facts.begun; call += 1) beginLocal(live, plan, key, undefined, 500);
     for (const { peer, inFlight, slots, at } of facts.reports) {
       if (peer < facts.shares.length) reported(live, nodeId(peers[peer] as string), key, { inFlight, slots }, at);
     }
@@ -341,13 +338,13 @@ describe('in any state', () => {
         const here = functionLive(live, key);
         if (next.kind === 'serve') {
           expect(plan.draining).toBe(false);
-          expect(live.inFlight).toBeLessThan(plan.slots);
-          if (function_.maxInFlight > 0) expect(here.inFlight).toBeLessThan(function_.maxInFlight);
+          expect(live.running.count).toBeLessThan(plan.slots);
+          if (function_.maxInFlight > 0) expect(here.running.count).toBeLessThan(function_.maxInFlight);
           expect(function_.replicas.length > 0 || function_.canStart).toBe(true);
         }
         if (next.kind === 'forward') {
           expect(function_.peers.find(({ id }) => id === next.peer)?.weight).toBeGreaterThan(0);
-          expect(peerLive(live, next.peer).suspectUntil).toBeLessThanOrEqual(1_000);
+          expect(peerLive(live, next.peer).suspicion.until).toBeLessThanOrEqual(1_000);
         }
         if (next.kind === 'forward' && (function_.policy === 'least-loaded' || function_.policy === 'ranked')) {
           expect(

@@ -1,7 +1,8 @@
 import type { FunctionKey, NodeId } from '../domain/ids.ts';
 import type { Reason } from '../domain/reason.ts';
-import { tokensAt } from './bucket.ts';
-import { here, type Flow, type FunctionLive, type Live, type PeerLive } from './live.ts';
+import { burst, type Bucket } from './bucket.ts';
+import { here, type FunctionLive, type Live, type PeerLive } from './live.ts';
+import type { Place } from './occupancy.ts';
 import type { FunctionPlan, Limit, PeerShare, Plan } from './plan.ts';
 
 /** What happens to one request that entered at this node. */
@@ -86,28 +87,31 @@ export const localRoom = (
   now: number,
 ): Room => {
   if (function_.replicas.length === 0 && !function_.canStart) return 'none';
-  if (live.inFlight >= plan.slots) return 'slots';
-  if (function_.maxInFlight > 0 && (state?.inFlight ?? 0) >= function_.maxInFlight) return 'limit';
-  if (function_.maxRate > 0 && tokensAt(state?.rate, function_.maxRate, now) < 1) return 'rate';
+  if (live.running.count >= plan.slots) return 'slots';
+  if (function_.maxInFlight > 0 && (state?.running.count ?? 0) >= function_.maxInFlight) return 'limit';
+  if (function_.maxRate > 0 && tokens(state?.rate, function_.maxRate, now) < 1) return 'rate';
   return 'yes';
 };
 
+const tokens = (bucket: Bucket | undefined, perSecond: number, now: number): number =>
+  bucket === undefined ? burst(perSecond) : bucket.tokens(perSecond, now);
+
 /** Whether `flow` may take one more under `limit`. */
-export const within = (limit: Limit | undefined, flow: Flow | undefined, now: number): boolean => {
+export const within = (limit: Limit | undefined, flow: Place | undefined, now: number): boolean => {
   switch (limit?.kind) {
     case undefined:
       return true;
     case 'rate':
-      return tokensAt(flow?.bucket, limit.perSecond, now) >= 1;
+      return tokens(flow?.bucket, limit.perSecond, now) >= 1;
     case 'in-flight':
-      return (flow?.inFlight ?? 0) < limit.count;
+      return (flow?.calls.count ?? 0) < limit.count;
   }
 };
 
 const withinOwnLimit = (function_: FunctionPlan, state: FunctionLive | undefined, now: number): boolean => {
   const { limit, weight } = function_.local;
   if (weight <= 0) return false;
-  return within(limit, state && { inFlight: state.inFlight, bucket: state.local }, now);
+  return within(limit, state && { calls: state.running, bucket: state.local }, now);
 };
 
 /** The peers that may be asked for this request at all. */
@@ -121,7 +125,7 @@ const openPeers = (
     if (share.weight <= 0 || tried.includes(share.id)) return false;
     const peer = live.peers.get(share.id);
     if (peer === undefined) return false;
-    if (peer.suspectUntil > now || (peer.functions.get(key)?.closedUntil ?? 0) > now) return false;
+    if (peer.suspicion.until > now || (peer.functions.get(key)?.closedUntil ?? 0) > now) return false;
     return within(share.limit, state?.sent.get(share.id), now);
   });
 
@@ -141,10 +145,10 @@ const loadOf = (
 ): number => {
   if (peer === undefined || peer.slots <= 0) return Number.POSITIVE_INFINITY;
   const over = Math.max(0, Math.floor((now - peer.reportedAt) / Math.max(staleMs, state?.serviceMs ?? 0)));
-  const node = Math.max(peer.inFlight + peer.sentSince - over, peer.outstanding) / peer.slots;
+  const node = Math.max(peer.inFlight + peer.sentSince - over, peer.outstanding.count) / peer.slots;
   const there = peer.functions.get(key);
   if (there === undefined || there.limit <= 0) return node;
-  const mine = state?.sent.get(id)?.inFlight ?? 0;
+  const mine = state?.sent.get(id)?.calls.count ?? 0;
   return Math.max(node, Math.max(there.inFlight + there.sentSince - over, mine) / there.limit);
 };
 

@@ -73,11 +73,11 @@ describe('a federation of any shape, under any load, with late and lost reports'
     fc.assert(
       fc.property(facts, (any) => {
         for (const { live, queue } of played(any).nodes) {
-          expect([live.inFlight, queue.length]).toEqual([0, 0]);
-          for (const peer of live.peers.values()) expect(peer.outstanding).toBe(0);
-          for (const { inFlight, replicas, sent, received } of live.functions.values()) {
-            expect([inFlight, replicas.size]).toEqual([0, 0]);
-            for (const flow of [...sent.values(), ...received.values()]) expect(flow.inFlight).toBe(0);
+          expect([live.running.count, queue.length]).toEqual([0, 0]);
+          for (const peer of live.peers.values()) expect(peer.outstanding.count).toBe(0);
+          for (const { running, waiting, replicas, sent, received } of live.functions.values()) {
+            const flows = [...sent.values(), ...received.values()].map(({ calls }) => calls);
+            for (const { count } of [running, waiting, ...replicas.values(), ...flows]) expect(count).toBe(0);
           }
         }
       }),

@@ -137,11 +137,11 @@ export class Federation {
   #serve(node: Node, from: NodeId | undefined, atEnd: () => void): void {
     const { live, function_, plan } = node;
     const tookMs = this.#facts.serviceMs();
-    beginLocal(live, key, function_, from, this.#now);
-    beginReplica(functionLive(live, key), 'r');
-    node.most = Math.max(node.most, live.inFlight);
-    if (live.inFlight > plan.slots) this.faults.push('ran more than its slots');
-    if (function_.maxInFlight > 0 && live.inFlight > function_.maxInFlight) this.faults.push('passed a bound');
+    if (!beginLocal(live, plan, key, from, this.#now)) this.faults.push('found no room where there was some');
+    beginReplica(function_, functionLive(live, key));
+    node.most = Math.max(node.most, live.running.count);
+    if (live.running.count > plan.slots) this.faults.push('ran more than its slots');
+    if (function_.maxInFlight > 0 && live.running.count > function_.maxInFlight) this.faults.push('passed a bound');
     this.#after(tookMs, () => {
       // The answer, and the load it carries, leaves before the slot is free.
       atEnd();
@@ -155,7 +155,7 @@ export class Federation {
     const { ingress } = request;
     const peer = this.nodes[Number(to)] as Node;
     const senderLoad = loadOf(ingress);
-    beginForward(ingress.live, key, ingress.function_, to, this.#now);
+    beginForward(ingress.live, ingress.plan, key, to, this.#now);
     this.#after(this.#delay(), () => {
       const admission = admit(peer.plan, peer.live, ingress.plan.node.id, key, this.#now);
       if (!admission.admitted) return this.#answer(request, to, 0);
@@ -209,8 +209,8 @@ export class Federation {
 
 /** By DESIGN.md's definition. */
 const loadOf = ({ plan, live, function_ }: Node): number => {
-  const node = live.inFlight / plan.slots;
-  return function_.maxInFlight > 0 ? Math.max(node, live.inFlight / function_.maxInFlight) : node;
+  const node = live.running.count / plan.slots;
+  return function_.maxInFlight > 0 ? Math.max(node, live.running.count / function_.maxInFlight) : node;
 };
 
 const queueFacts = ({ plan, live, function_, queue }: Node): QueueFacts => {

@@ -15,7 +15,6 @@ import {
   failed,
   functionLive,
   peerLive,
-  pickReplica,
   prune,
   reported,
   type Live,
@@ -30,13 +29,15 @@ const run = (function_: FunctionPlan, live: Live, calls: number): Map<string, nu
   for (let call = 0; call < calls; call += 1) {
     const next = decide(plan, live, { key, now: 0, tried: [], hops: 0 }, () => 0.5);
     if (next.kind !== 'serve' && next.kind !== 'forward') throw new Error(`decided ${next.kind}`);
-    if (next.kind === 'serve') beginLocal(live, key, function_, undefined, 0);
-    else beginForward(live, key, function_, next.peer, 0);
+    if (next.kind === 'serve') beginLocal(live, plan, key, undefined, 0);
+    else beginForward(live, plan, key, next.peer, 0);
     const where = next.kind === 'serve' ? 'here' : next.peer;
     counts.set(where, (counts.get(where) ?? 0) + 1);
   }
   return counts;
 };
+
+const nothing = { functions: {}, peers: [] };
 
 const weights = fc.array(fc.double({ min: 0.05, max: 20, noNaN: true }), { minLength: 1, maxLength: 5 });
 const names = ['a', 'b', 'c', 'd', 'e'];
@@ -82,7 +83,7 @@ describe('shares by weight', () => {
     const all = weighted(0, [1, 1, 1]);
     const live = liveOf(planOf(all));
     run(all, live, 30);
-    for (const away of ['b', 'c']) peerLive(live, nodeId(away)).suspectUntil = 1;
+    for (const away of ['b', 'c']) failed(live, nodeId(away), 0);
     run(all, live, 3_000);
     for (const back of ['b', 'c']) answered(live, nodeId(back));
     expect(run(all, live, 300).get('a')).toBeGreaterThanOrEqual(98);
@@ -123,28 +124,32 @@ describe('counters', () => {
           ends.splice(when % (ends.length + 1), 0, begin(live, function_, kind, id, took));
         }
         for (const end of ends) end();
-        expect(live.inFlight).toBe(0);
+        expect(live.running.count).toBe(0);
         const of = functionLive(live, key);
-        expect([of.inFlight, of.replicas.size]).toEqual([0, 0]);
-        for (const flow of [...of.sent.values(), ...of.received.values()]) expect(flow.inFlight).toBe(0);
-        for (const peer of live.peers.values()) expect(peer.outstanding).toBe(0);
-        prune(live, new Set(), new Set());
+        expect([of.running, ...of.replicas.values()].map(({ count }) => count)).toEqual(
+          [of.running, ...of.replicas.values()].map(() => 0),
+        );
+        for (const flow of [...of.sent.values(), ...of.received.values()]) expect(flow.calls.count).toBe(0);
+        for (const peer of live.peers.values()) expect(peer.outstanding.count).toBe(0);
+        prune(live, nothing);
         expect([live.functions.size, live.peers.size]).toEqual([0, 0]);
       }),
     );
   });
 
   const begin = (live: Live, function_: FunctionPlan, kind: string, id: NodeId, took: number): (() => void) => {
+    const plan = planOf(function_, { slots: 1e9 });
     switch (kind) {
       case 'forward':
-        beginForward(live, key, function_, id, 0);
+        expect(beginForward(live, plan, key, id, 0)).toBe(true);
         return () => endForward(live, key, id);
       case 'replica':
-        beginReplica(functionLive(live, key), id);
+        const one = { ...function_, replicas: [replica(id)] };
+        expect(beginReplica(one, functionLive(live, key))?.id).toBe(id);
         return () => endReplica(functionLive(live, key), id, took);
       default: {
         const from = kind === 'local' ? undefined : id;
-        beginLocal(live, key, function_, from, 0);
+        expect(beginLocal(live, plan, key, from, 0)).toBe(true);
         return () => endLocal(live, key, from);
       }
     }
@@ -152,15 +157,16 @@ describe('counters', () => {
 
   it('of what still runs outlive a plan that names it no more', () => {
     const live = emptyLive();
-    beginForward(live, key, functionPlan({ peers: [share('a')] }), nodeId('a'), 0);
-    beginLocal(live, functionKey('g'), functionPlan(), nodeId('b'), 0);
-    prune(live, new Set(), new Set());
-    expect(peerLive(live, nodeId('a')).outstanding).toBe(1);
-    expect(functionLive(live, functionKey('g')).inFlight).toBe(1);
+    const g = functionKey('g');
+    beginForward(live, planOf(functionPlan({ peers: [share('a')] })), key, nodeId('a'), 0);
+    beginLocal(live, planOf(functionPlan(), { functions: { [g]: functionPlan() } }), g, nodeId('b'), 0);
+    prune(live, nothing);
+    expect(peerLive(live, nodeId('a')).outstanding.count).toBe(1);
+    expect(functionLive(live, g).running.count).toBe(1);
     endForward(live, key, nodeId('a'));
-    endLocal(live, functionKey('g'), nodeId('b'));
-    prune(live, new Set(), new Set());
-    expect([live.functions.size, live.peers.size, live.inFlight]).toEqual([0, 0, 0]);
+    endLocal(live, g, nodeId('b'));
+    prune(live, nothing);
+    expect([live.functions.size, live.peers.size, live.running.count]).toEqual([0, 0, 0]);
   });
 });
 
@@ -170,19 +176,19 @@ describe('a peer that does not answer', () => {
     let now = 0;
     const pauses = [1, 2, 3, 4, 5, 6, 7, 8].map(() => {
       failed(live, nodeId('a'), now);
-      const pause = peerLive(live, nodeId('a')).suspectUntil - now;
+      const pause = peerLive(live, nodeId('a')).suspicion.until - now;
       now += pause;
       return pause;
     });
     expect(pauses).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000]);
     answered(live, nodeId('a'));
-    expect(peerLive(live, nodeId('a')).suspectUntil).toBe(0);
+    expect(peerLive(live, nodeId('a')).suspicion.until).toBe(0);
   });
 
   it('is left alone once for all the calls that failed with it', () => {
     const live = emptyLive();
     for (const now of [0, 1, 2, 999]) failed(live, nodeId('a'), now);
-    expect(peerLive(live, nodeId('a')).suspectUntil).toBe(1_000);
+    expect(peerLive(live, nodeId('a')).suspicion.until).toBe(1_000);
   });
 
   it('keeps what is known of its function when it refuses', () => {
@@ -203,9 +209,7 @@ describe('replicas', () => {
     const live = functionLive(emptyLive(), key);
     const order: (string | undefined)[] = [];
     for (let call = 0; call < 6; call += 1) {
-      const picked = pickReplica(function_, live);
-      order.push(picked?.id);
-      if (picked !== undefined) beginReplica(live, picked.id);
+      order.push(beginReplica(function_, live)?.id);
     }
     expect(order).toEqual(['two', 'one', 'two', 'two', 'two', undefined]);
   });
@@ -213,7 +217,7 @@ describe('replicas', () => {
   it('move the mean run time by a tenth of each run that ended well', () => {
     const live = functionLive(emptyLive(), key);
     for (const took of [100, 200, undefined]) {
-      beginReplica(live, 'r');
+      beginReplica(functionPlan({ replicas: [replica('r')] }), live);
       endReplica(live, 'r', took);
     }
     expect(live.serviceMs).toBeCloseTo(110);

@@ -1,41 +1,49 @@
 import type { FunctionKey, NodeId } from '../domain/ids.ts';
-import { fullBucket, take, type Bucket } from './bucket.ts';
-import type { FunctionPlan, Limit, ReplicaPlan } from './plan.ts';
+import type { Bucket } from './bucket.ts';
+import { ownPlaces, type Occupancy, type Place, type Places } from './occupancy.ts';
+import { flowPlace, nodePlace, peerPlace, replicaPlace, runningPlace, waitingPlace, type Direction } from './places.ts';
+import type { FunctionPlan, Limit, Plan, ReplicaPlan } from './plan.ts';
+import type { Suspicion } from './suspicion.ts';
 
 /**
  * What a data plane knows at this instant. It is changed in place, by the functions below alone, because it is
  * touched by every request; `decide` and `admit` only read it. Functions and peers in it are bounded by the plan.
+ *
+ * What a bound speaks of may be shared with other threads that carry out the same plan; the rest is each thread's own.
+ * So what was decided may not hold any more when it is begun: `beginLocal`, `beginForward` and `beginReplica` say so, and
+ * then it is to be decided again.
  */
 export type Live = {
+  readonly places: Places;
   /** Invocations running here, of all functions. */
-  inFlight: number;
+  readonly running: Occupancy;
   readonly functions: Map<FunctionKey, FunctionLive>;
   readonly peers: Map<NodeId, PeerLive>;
 };
 
 export type FunctionLive = {
-  inFlight: number;
+  readonly key: FunctionKey;
+  readonly places: Places;
+  readonly running: Occupancy;
   /** Requests waiting for room. */
-  queued: number;
+  readonly waiting: Occupancy;
   /** Moving mean of the run time, milliseconds; 0 before the first. */
   serviceMs: number;
   /** Of `maxRate`. */
-  rate: Bucket | undefined;
+  readonly rate: Bucket;
   /** Of the route's own limit. */
-  local: Bucket | undefined;
+  readonly local: Bucket;
   /** Invocations in each replica. */
-  readonly replicas: Map<string, number>;
+  readonly replicas: Map<string, Occupancy>;
   /** How far each target has come on its way of strides, by peer id; `here` for this node under `weighted`. */
   readonly passes: Map<string, number>;
   /** How far the one chosen last has come: none is beyond. */
   front: number;
   /** What goes to each peer. */
-  readonly sent: Map<NodeId, Flow>;
+  readonly sent: Map<NodeId, Place>;
   /** What comes from each peer. */
-  readonly received: Map<NodeId, Flow>;
+  readonly received: Map<NodeId, Place>;
 };
-
-export type Flow = { inFlight: number; bucket: Bucket | undefined };
 
 export type PeerLive = {
   /** As the peer last said, and when (milliseconds). */
@@ -45,12 +53,9 @@ export type PeerLive = {
   /** Sent there since it last said so: stale reports would otherwise make everyone choose the same peer. */
   sentSince: number;
   /** Sent there and not answered yet. */
-  outstanding: number;
+  readonly outstanding: Occupancy;
   rttMs: number;
-  /** Not asked before this time (milliseconds), because it did not answer. */
-  suspectUntil: number;
-  /** How often in a row it did not answer. */
-  failures: number;
+  readonly suspicion: Suspicion;
   readonly functions: Map<FunctionKey, PeerFunctionLive>;
 };
 
@@ -66,17 +71,27 @@ export type PeerFunctionLive = {
 
 export const here = 'here';
 
-export const emptyLive = (): Live => ({ inFlight: 0, functions: new Map(), peers: new Map() });
+export const emptyLive = (places: Places = ownPlaces): Live => ({
+  places,
+  running: places.place(nodePlace).calls,
+  functions: new Map(),
+  peers: new Map(),
+});
 
 export const functionLive = (live: Live, key: FunctionKey): FunctionLive => {
   let found = live.functions.get(key);
   if (found === undefined) {
+    const { places } = live;
+    const running = places.place(runningPlace(key));
+    const waiting = places.place(waitingPlace(key));
     found = {
-      inFlight: 0,
-      queued: 0,
+      key,
+      places,
+      running: running.calls,
+      waiting: waiting.calls,
       serviceMs: 0,
-      rate: undefined,
-      local: undefined,
+      rate: running.bucket,
+      local: waiting.bucket,
       replicas: new Map(),
       passes: new Map(),
       front: 0,
@@ -91,15 +106,15 @@ export const functionLive = (live: Live, key: FunctionKey): FunctionLive => {
 export const peerLive = (live: Live, id: NodeId): PeerLive => {
   let found = live.peers.get(id);
   if (found === undefined) {
+    const { calls: outstanding, suspicion } = live.places.peer(peerPlace(id));
     found = {
       inFlight: 0,
       slots: 0,
       reportedAt: 0,
       sentSince: 0,
-      outstanding: 0,
+      outstanding,
       rttMs: 0,
-      suspectUntil: 0,
-      failures: 0,
+      suspicion,
       functions: new Map(),
     };
     live.peers.set(id, found);
@@ -107,85 +122,129 @@ export const peerLive = (live: Live, id: NodeId): PeerLive => {
   return found;
 };
 
-const flow = (flows: Map<NodeId, Flow>, id: NodeId): Flow => {
+const flow = (function_: FunctionLive, direction: Direction, id: NodeId): Place => {
+  const flows = function_[direction];
   let found = flows.get(id);
   if (found === undefined) {
-    found = { inFlight: 0, bucket: undefined };
+    found = function_.places.place(flowPlace(function_.key, direction, id));
     flows.set(id, found);
   }
   return found;
 };
 
-const takeFrom = (bucket: Bucket | undefined, limit: Limit | undefined, now: number): Bucket | undefined => {
-  if (limit?.kind !== 'rate') return bucket;
-  const taken = bucket ?? fullBucket(limit.perSecond, now);
-  take(taken, limit.perSecond, now);
-  return taken;
-};
+/** As the plan says it, where 0 means none. */
+const bound = (most: number): number => (most > 0 ? most : Number.POSITIVE_INFINITY);
 
-/** A request begins to run here: for this node's users, or for the peer `from`. */
+const inFlightBound = (limit: Limit | undefined): number =>
+  limit?.kind === 'in-flight' ? limit.count : Number.POSITIVE_INFINITY;
+
+const takeFrom = (bucket: Bucket, limit: Limit | undefined, now: number): boolean =>
+  limit?.kind !== 'rate' || bucket.take(limit.perSecond, now);
+
+/**
+ * A request begins to run here: for this node's users, or for the peer `from`. False, and nothing is changed but perhaps a token
+ * taken, where another thread has taken the room that there was.
+ */
 export const beginLocal = (
   live: Live,
+  plan: Plan,
   key: FunctionKey,
-  plan: FunctionPlan,
   from: NodeId | undefined,
   now: number,
-): void => {
+): boolean => {
+  const planned = plan.functions[key];
+  if (planned === undefined || !live.running.enter(plan.slots)) return false;
   const function_ = functionLive(live, key);
-  live.inFlight += 1;
-  function_.inFlight += 1;
-  if (plan.maxRate > 0) {
-    function_.rate ??= fullBucket(plan.maxRate, now);
-    take(function_.rate, plan.maxRate, now);
+  // What is not local-first does not keep to the limit of the route for itself.
+  const own = from === undefined && planned.policy === 'local-first' ? planned.local.limit : undefined;
+  if (function_.running.enter(Math.min(bound(planned.maxInFlight), inFlightBound(own)))) {
+    if (beginFlow(function_, planned, from, own, now)) return true;
+    function_.running.leave();
   }
+  live.running.leave();
+  return false;
+};
+
+const beginFlow = (
+  function_: FunctionLive,
+  planned: FunctionPlan,
+  from: NodeId | undefined,
+  own: Limit | undefined,
+  now: number,
+): boolean => {
+  const { maxRate, admission, policy, local } = planned;
+  const withinRate = (): boolean => maxRate <= 0 || function_.rate.take(maxRate, now);
   if (from === undefined) {
-    function_.local = takeFrom(function_.local, plan.local.limit, now);
-    if (plan.policy === 'weighted') advance(function_, here, plan.local.weight);
-    return;
+    if (!withinRate() || !takeFrom(function_.local, own, now)) return false;
+    if (policy === 'weighted') advance(function_, here, local.weight);
+    return true;
   }
-  const received = flow(function_.received, from);
-  received.inFlight += 1;
-  received.bucket = takeFrom(received.bucket, plan.admission.peers[from] ?? plan.admission.others, now);
+  const received = flow(function_, 'received', from);
+  const limit = admission.peers[from] ?? admission.others;
+  if (!received.calls.enter(inFlightBound(limit))) return false;
+  if (withinRate() && takeFrom(received.bucket, limit, now)) return true;
+  received.calls.leave();
+  return false;
 };
 
 export const endLocal = (live: Live, key: FunctionKey, from: NodeId | undefined): void => {
   const function_ = functionLive(live, key);
-  live.inFlight -= 1;
-  function_.inFlight -= 1;
-  if (from !== undefined) flow(function_.received, from).inFlight -= 1;
+  live.running.leave();
+  function_.running.leave();
+  if (from !== undefined) flow(function_, 'received', from).calls.leave();
 };
 
-/** The run itself, inside `beginLocal` and `endLocal`: which replica has it, and how long it took. */
-export const beginReplica = (function_: FunctionLive, replica: string): void => {
-  function_.replicas.set(replica, (function_.replicas.get(replica) ?? 0) + 1);
+/**
+ * The run itself, inside `beginLocal` and `endLocal`, in the replica with the most room for its weight; undefined when none is
+ * ready or all are at their limit.
+ */
+export const beginReplica = (planned: FunctionPlan, function_: FunctionLive): ReplicaPlan | undefined => {
+  for (;;) {
+    const replica = pickReplica(planned, function_);
+    // One that another thread has filled is seen to be full the next time.
+    if (replica === undefined || inReplica(function_, replica.id).enter(bound(replica.maxInFlight))) return replica;
+  }
 };
 
+/** `tookMs`: of a run that tells how long one takes. */
 export const endReplica = (function_: FunctionLive, replica: string, tookMs: number | undefined): void => {
-  const running = (function_.replicas.get(replica) ?? 1) - 1;
-  if (running > 0) function_.replicas.set(replica, running);
-  else function_.replicas.delete(replica);
+  inReplica(function_, replica).leave();
   if (tookMs === undefined) return;
   function_.serviceMs = function_.serviceMs === 0 ? tookMs : function_.serviceMs * 0.9 + tookMs * 0.1;
 };
 
-/** A request leaves for a peer. */
-export const beginForward = (live: Live, key: FunctionKey, plan: FunctionPlan, to: NodeId, now: number): void => {
+const inReplica = (function_: FunctionLive, replica: string): Occupancy => {
+  const { key, places, replicas } = function_;
+  let found = replicas.get(replica);
+  if (found === undefined) {
+    found = places.place(replicaPlace(key, replica)).calls;
+    replicas.set(replica, found);
+  }
+  return found;
+};
+
+/** A request leaves for a peer. False where another thread has taken what the bound on this peer left. */
+export const beginForward = (live: Live, plan: Plan, key: FunctionKey, to: NodeId, now: number): boolean => {
   const function_ = functionLive(live, key);
+  const share = plan.functions[key]?.peers.find((candidate) => candidate.id === to);
+  const sent = flow(function_, 'sent', to);
+  if (!sent.calls.enter(inFlightBound(share?.limit))) return false;
+  if (!takeFrom(sent.bucket, share?.limit, now)) {
+    sent.calls.leave();
+    return false;
+  }
   const peer = peerLive(live, to);
   peer.sentSince += 1;
-  peer.outstanding += 1;
+  peer.outstanding.enter(Number.POSITIVE_INFINITY);
   const there = peer.functions.get(key);
   if (there !== undefined) there.sentSince += 1;
-  const share = plan.peers.find((candidate) => candidate.id === to);
-  const sent = flow(function_.sent, to);
-  sent.inFlight += 1;
-  sent.bucket = takeFrom(sent.bucket, share?.limit, now);
   advance(function_, to, share?.weight ?? 1);
+  return true;
 };
 
 export const endForward = (live: Live, key: FunctionKey, to: NodeId): void => {
-  flow(functionLive(live, key).sent, to).inFlight -= 1;
-  peerLive(live, to).outstanding -= 1;
+  flow(functionLive(live, key), 'sent', to).calls.leave();
+  peerLive(live, to).outstanding.leave();
 };
 
 /** What a peer says of its own load, on an answer or by gossip. */
@@ -226,38 +285,34 @@ export const closed = (live: Live, from: NodeId, key: FunctionKey, until: number
   peer.functions.set(key, { ...there, closedUntil: until });
 };
 
-/** A peer did not answer: pauses of 1 s, 2 s, 4 s … 30 s, until it answers again. */
-export const failed = (live: Live, from: NodeId, now: number): void => {
-  const peer = peerLive(live, from);
-  // Calls that were under way together fail together: that is one failure, not a reason to shun it for longer.
-  if (now < peer.suspectUntil) return;
-  peer.failures = Math.min(peer.failures + 1, 6);
-  peer.suspectUntil = now + Math.min(30_000, 500 * 2 ** peer.failures);
-};
+/** A peer did not answer; it is left alone for a while. */
+export const failed = (live: Live, from: NodeId, now: number): void => peerLive(live, from).suspicion.failed(now);
 
-export const answered = (live: Live, from: NodeId): void => {
-  const peer = peerLive(live, from);
-  peer.failures = 0;
-  peer.suspectUntil = 0;
-};
+export const answered = (live: Live, from: NodeId): void => peerLive(live, from).suspicion.answered();
 
-/** Forgets what the plan no longer names and nothing still uses. */
-export const prune = (live: Live, functions: ReadonlySet<FunctionKey>, peers: ReadonlySet<NodeId>): void => {
+/** Forgets what the plan no longer names and nothing of this thread still uses. */
+export const prune = (live: Live, plan: Pick<Plan, 'functions' | 'peers'>): void => {
+  const peers = new Set(plan.peers.map(({ id }) => id));
   for (const [key, function_] of live.functions) {
-    const idle = function_.inFlight === 0 && function_.queued === 0 && ![...function_.sent.values()].some(busy);
-    if (!functions.has(key) && idle) live.functions.delete(key);
+    const planned = plan.functions[key];
+    if (planned === undefined && isIdle(function_)) live.functions.delete(key);
     for (const flows of [function_.sent, function_.received]) {
-      for (const [id, { inFlight }] of flows) if (!peers.has(id) && inFlight === 0) flows.delete(id);
+      for (const [id, { calls }] of flows) {
+        if ((planned === undefined || !peers.has(id)) && calls.own === 0) flows.delete(id);
+      }
     }
     for (const id of function_.passes.keys()) if (id !== here && !peers.has(id as NodeId)) function_.passes.delete(id);
+    const replicas = new Set(planned?.replicas.map(({ id }) => id));
+    for (const [id, { own }] of function_.replicas) if (!replicas.has(id) && own === 0) function_.replicas.delete(id);
   }
   for (const [id, peer] of live.peers) {
-    if (!peers.has(id) && peer.outstanding === 0) live.peers.delete(id);
-    for (const key of peer.functions.keys()) if (!functions.has(key)) peer.functions.delete(key);
+    if (!peers.has(id) && peer.outstanding.own === 0) live.peers.delete(id);
+    for (const key of peer.functions.keys()) if (plan.functions[key] === undefined) peer.functions.delete(key);
   }
 };
 
-const busy = (flow: Flow): boolean => flow.inFlight > 0;
+const isIdle = ({ running, waiting, sent }: FunctionLive): boolean =>
+  running.own === 0 && waiting.own === 0 && ![...sent.values()].some(({ calls }) => calls.own > 0);
 
 /**
  * Stride scheduling (Waldspurger and Weihl, 1995): the target that has come least far is next; each step is 1/weight
@@ -272,12 +327,11 @@ const advance = (function_: FunctionLive, target: string, weight: number): void 
   function_.front = Math.max(function_.front, from + stride);
 };
 
-/** The replica with the most room for its weight, or undefined when none is ready or all are at their limit. */
-export const pickReplica = (plan: FunctionPlan, function_: FunctionLive): ReplicaPlan | undefined => {
+const pickReplica = (plan: FunctionPlan, function_: FunctionLive): ReplicaPlan | undefined => {
   let best: ReplicaPlan | undefined;
   let bestLoad = Number.POSITIVE_INFINITY;
   for (const replica of plan.replicas) {
-    const running = function_.replicas.get(replica.id) ?? 0;
+    const running = function_.replicas.get(replica.id)?.count ?? 0;
     if (replica.maxInFlight > 0 && running >= replica.maxInFlight) continue;
     const load = (running + 1) / replica.weight;
     if (load < bestLoad) {

@@ -7,7 +7,7 @@ import { functionPlan, key, planOf } from './plans.testing.ts';
 it('says how busy the node is, and the function where it has a bound', () => {
   const bounded = functionPlan({ maxInFlight: 4 });
   const live = emptyLive();
-  for (let call = 0; call < 2; call += 1) beginLocal(live, key, bounded, undefined, 0);
+  for (let call = 0; call < 2; call += 1) beginLocal(live, planOf(bounded), key, undefined, 0);
   expect(formatLoad(planOf(bounded, { slots: 8 }), live, key)).toBe('2/8;2/4');
   expect(formatLoad(planOf(bounded, { slots: 8 }), live, key, 1)).toBe('1/8;1/4');
   expect(formatLoad(planOf(functionPlan(), { slots: 8 }), live, key)).toBe('2/8');

@@ -8,10 +8,10 @@ import type { Plan } from './plan.ts';
  * invocation that it ends (`ending` 1): counted in, a full peer would look full to whoever just got its answer.
  */
 export const formatLoad = (plan: Plan, live: Live, key: FunctionKey | undefined, ending = 0): string => {
-  const node = `${live.inFlight - ending}/${plan.slots}`;
+  const node = `${live.running.count - ending}/${plan.slots}`;
   const limit = key === undefined ? 0 : (plan.functions[key]?.maxInFlight ?? 0);
   if (key === undefined || limit <= 0) return node;
-  return `${node};${(live.functions.get(key)?.inFlight ?? 0) - ending}/${limit}`;
+  return `${node};${(live.functions.get(key)?.running.count ?? 0) - ending}/${limit}`;
 };
 
 const pattern = /^(\d{1,7})\/(\d{1,7})(?:;(\d{1,7})\/(\d{1,7}))?$/;

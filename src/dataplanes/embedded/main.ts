@@ -3,23 +3,19 @@
  * file that only its own user can open), keeps the last one on disk, and goes on with it when the agent is gone.
  */
 import { readFileSync } from 'node:fs';
-import { createPrivateKey } from 'node:crypto';
-import { readFile, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { createServer as createSocketServer, type Socket } from 'node:net';
 import { messageOf } from '../../domain/errors.ts';
-import type { FunctionKey } from '../../domain/ids.ts';
-import type { FunctionPlan, Plan } from '../../routing/plan.ts';
 import { readLines } from '../../std/read-lines.ts';
 import { systemClock } from '../../std/clock.ts';
 import { AccessLog } from '../../telemetry/access-log.ts';
-import { callTracer } from '../../telemetry/call-spans.ts';
 import { createLogger } from '../../telemetry/logger.ts';
-import { selfSigned } from '../certificate.ts';
-import { PlaneServer } from '../plane-server.ts';
-import { lastSpansMs, openPlaneTracing } from '../plane-tracing.ts';
+import type { Plan } from '../../routing/plan.ts';
+import type { Demand } from '../data-plane.ts';
+import { OwnCarrier, type CarrierNeeds } from './carrier.ts';
 import { PlanFile } from './plan-file.ts';
 import { cannotListenCode, launch, type Command, type Report } from './protocol.ts';
-import { warmUp } from './warm-up.ts';
+import { Threads } from './threads/threads.ts';
 
 const [launchFile = ''] = process.argv.slice(2);
 const settings = launch.parse(JSON.parse(readFileSync(launchFile, 'utf8')));
@@ -29,7 +25,6 @@ const log = createLogger({
   fields: { node: settings.nodeName, part: 'data plane' },
 });
 
-const credentials = await selfSigned(createPrivateKey(await readFile(settings.identityFile)), Date.now());
 const agents = new Set<Socket>();
 /** An agent that does not read is not told more: what it is told here is said again while it holds. */
 const maxUnreadBytes = 256 * 1024;
@@ -39,43 +34,45 @@ const report = (message: Report): void => {
   for (const agent of agents) if (agent.writableLength < maxUnreadBytes) agent.write(line);
 };
 
-const tracing = await openPlaneTracing(settings.tracing, settings.nodeName, log);
-
 const access = settings.accessLog === undefined ? undefined : new AccessLog(settings.accessLog, systemClock, log);
 
-const server: PlaneServer = new PlaneServer({
-  ...settings,
-  credentials,
+const needs = {
+  settings,
   clock: systemClock,
-  random: Math.random,
   log,
-  onDemand: (demand) => report({ kind: 'demand', demand }),
+  onDemand: (demand: Demand) => report({ kind: 'demand', demand }),
   onCall: access && ((record) => access.write(record)),
-  tracer: tracing && callTracer(tracing, settings.nodeName),
-});
-const { plane, instruments } = server;
+} satisfies Partial<CarrierNeeds>;
 
-const metrics = async (): Promise<readonly unknown[]> => [
-  ...(await instruments.metrics()),
-  ...((await tracing?.metrics()) ?? []),
-];
+let stopping = false;
+
+const carrier =
+  settings.threads === 1
+    ? await OwnCarrier.open({ ...needs, warmPath: `${settings.controlSocket}w` })
+    : await Threads.open({
+        ...needs,
+        onLost: (why) => {
+          if (stopping) return;
+          // What it had let in is counted for ever: a process that begins anew is the only one that counts right.
+          log.error({ why }, 'a thread of the data plane is gone; the process ends');
+          process.exit(1);
+        },
+      });
+
+process.on('uncaughtException', (error) => {
+  // One broken call must not end all the others; what it was is in the log.
+  log.error({ error: error.stack ?? error.message }, 'a fault in the data plane');
+});
 
 // ---- the plan, here and on disk
 
 const planFile = new PlanFile({ file: settings.planFile, clock: systemClock, log });
 
-const merged = (command: Extract<Command, { kind: 'plan' }>): Plan => {
-  if (command.whole || plane.told === undefined) return command.plan;
-  const functions: Record<FunctionKey, FunctionPlan> = { ...plane.told.functions, ...command.plan.functions };
-  for (const key of command.removed) delete functions[key];
-  return { ...command.plan, functions };
-};
-
 const restore = async (): Promise<void> => {
   try {
     const kept = await planFile.read();
     // A plan that was left by an orderly stop says that the node leaves; this is its return.
-    if (kept !== undefined) plane.apply({ ...kept, draining: false });
+    if (kept !== undefined) await carrier.apply({ plan: { ...kept, draining: false }, removed: [], whole: true });
   } catch (error) {
     log.warn({ error: messageOf(error) }, 'the plan on disk could not be read; waiting for the agent');
   }
@@ -88,18 +85,18 @@ const answer = (agent: Socket, message: Report): void => void agent.write(`${JSO
 const obey = async (command: Command, agent: Socket): Promise<void> => {
   switch (command.kind) {
     case 'plan':
-      plane.apply(merged(command));
-      planFile.save(() => plane.told as Plan);
+      await carrier.apply(command);
+      planFile.save(() => carrier.told as Plan);
       answer(agent, { kind: 'done', id: command.id });
       return;
     case 'hint':
-      plane.hint(command.peers);
+      carrier.hint(command.peers);
       return;
     case 'observe':
-      answer(agent, { kind: 'observation', id: command.id, observation: plane.observe() });
+      answer(agent, { kind: 'observation', id: command.id, observation: await carrier.observe() });
       return;
     case 'metrics':
-      answer(agent, { kind: 'metrics', id: command.id, metrics: await metrics() });
+      answer(agent, { kind: 'metrics', id: command.id, metrics: await carrier.metrics() });
       return;
     case 'stop':
       await stop(command.drainMs);
@@ -121,26 +118,23 @@ const heard = async (line: string, agent: Socket): Promise<void> => {
 
 const control = createSocketServer((agent) => {
   agents.add(agent);
-  plane.attend(true);
+  carrier.attend(true);
   agent.on('error', () => agent.destroy());
   agent.once('close', () => {
     agents.delete(agent);
-    plane.attend(agents.size > 0);
+    carrier.attend(agents.size > 0);
     if (agents.size === 0) void planFile.flush();
   });
   answer(agent, { kind: 'hello', pid: process.pid, gatewayPort, peerPort });
   readLines(agent, (line) => void heard(line, agent));
 });
 
-let stopping = false;
-
 const stop = async (drainMs: number): Promise<void> => {
   if (stopping) return;
   stopping = true;
-  await server.drain(drainMs);
+  await carrier.drain(drainMs);
   await planFile.flush();
   await access?.flush();
-  await tracing?.close(lastSpansMs);
   await rm(settings.controlSocket, { force: true });
   log.info({}, 'the data plane stopped');
   process.exit(0);
@@ -148,20 +142,11 @@ const stop = async (drainMs: number): Promise<void> => {
 
 process.on('SIGTERM', () => void stop(10_000));
 process.on('SIGINT', () => void stop(10_000));
-process.on('uncaughtException', (error) => {
-  // One broken call must not end all the others; what it was is in the log.
-  log.error({ error: error.stack ?? error.message }, 'a fault in the data plane');
-});
-
-await warmUp(`${settings.controlSocket}w`, server.peers, server.system).catch((error: unknown) =>
-  log.warn({ error: messageOf(error) }, 'the data plane could not warm up'),
-);
-plane.attend(false);
 await restore();
 let gatewayPort = 0;
 let peerPort = 0;
 try {
-  ({ gatewayPort, peerPort } = await server.listen());
+  ({ gatewayPort, peerPort } = await carrier.listen());
 } catch (error) {
   console.error(messageOf(error));
   process.exit(cannotListenCode);

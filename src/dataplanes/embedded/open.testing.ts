@@ -7,7 +7,11 @@ import { EmbeddedDataPlane, type EmbeddedDataPlaneNeeds } from './embedded-data-
 /** An embedded data plane for a test, in a process of its own. */
 export const openEmbedded = (
   facts: PlaneFacts,
-  more: Pick<EmbeddedDataPlaneNeeds, 'answerMs'> = {},
+  {
+    threads = 1,
+    port = 0,
+    ...more
+  }: Pick<EmbeddedDataPlaneNeeds, 'answerMs'> & { readonly threads?: number; readonly port?: number } = {},
 ): Promise<EmbeddedDataPlane> => {
   const { folder, name, peerAckMs, maxHeaderBytes, maxBodyBytes, upgradeIdleMs, trustedProxies } = facts;
   const plane = new EmbeddedDataPlane({
@@ -17,7 +21,7 @@ export const openEmbedded = (
     clock: systemClock,
     log: silentLog,
     settings: {
-      gateway: { host: '127.0.0.1', port: 0 },
+      gateway: { host: '127.0.0.1', port },
       peer: { host: '127.0.0.1', port: 0 },
       systemSocket: join(folder, 'system.sock'),
       peerSystemSocket: join(folder, 'peers.sock'),
@@ -30,6 +34,7 @@ export const openEmbedded = (
       maxBodyBytes,
       upgradeIdleMs,
       trustedProxies: [...trustedProxies],
+      threads,
       ...(facts.accessLog && { accessLog: join(folder, 'access.log') }),
     },
   });

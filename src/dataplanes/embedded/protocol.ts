@@ -3,24 +3,25 @@ import type { Demand, Observation, PeerHint } from '../data-plane.ts';
 import type { FunctionKey } from '../../domain/ids.ts';
 import type { Plan } from '../../routing/plan.ts';
 import { telling } from '../telling.ts';
+import { mostThreads } from './threads/shared-memory.ts';
 
 /**
  * What the agent and the embedded plane's process say to each other: one JSON object a line over a unix socket that
  * only this user can open. A plan travels as what changed since the last one on this connection.
  */
 export type Command =
-  | {
-      readonly kind: 'plan';
-      readonly id: number;
-      /** With the functions that changed only. */
-      readonly plan: Plan;
-      readonly removed: readonly FunctionKey[];
-      /** True when `plan` is whole: everything before is forgotten. */
-      readonly whole: boolean;
-    }
+  | ({ readonly kind: 'plan'; readonly id: number } & PlanCommand)
   | { readonly kind: 'hint'; readonly peers: readonly PeerHint[] }
   | { readonly kind: 'observe' | 'metrics'; readonly id: number }
   | { readonly kind: 'stop'; readonly drainMs: number };
+
+export type PlanCommand = {
+  /** With the functions that changed only. */
+  readonly plan: Plan;
+  readonly removed: readonly FunctionKey[];
+  /** True when `plan` is whole: everything before is forgotten. */
+  readonly whole: boolean;
+};
 
 export type Report =
   /** First on every connection. */
@@ -51,6 +52,8 @@ export const launch = telling.extend({
   upgradeIdleMs: z.number(),
   /** Addresses and networks of proxies whose words about clients are believed. */
   trustedProxies: z.array(z.string()),
+  /** That carry calls. */
+  threads: z.number().int().min(1).max(mostThreads),
 });
 
 export type Launch = z.infer<typeof launch>;
