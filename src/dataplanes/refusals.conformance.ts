@@ -49,13 +49,15 @@ export const refusalsConformance = (nodes: Nodes, bounded: () => TestNode): void
     it.each([
       ['helo', 'Did you mean hello?'],
       ['Hello', 'Did you mean hello?'],
+      ['burn-x', 'Did you mean burn-a or burn-ab?'],
       ['hello.dev', 'is deployed. See'],
       ['quite-another', 'is deployed. See'],
       ['x'.repeat(500), 'is deployed. See'],
     ])('such as %s is answered 404 with the one that was meant', async (name, sentence) => {
       const { a } = nodes();
       const replica = await a.replica(`near-${made++}`, saying('hi'));
-      await a.apply(4, { hello: functionPlan([replica]), figlet: functionPlan([replica]) });
+      const known = ['hello', 'figlet', 'burn-ab', 'burn-a'].map((known) => [known, functionPlan([replica])] as const);
+      await a.apply(4, Object.fromEntries(known));
       const answer = await call(`${a.url}/function/${name}`);
       expect(answer).toMatchObject({ status: 404, reason: 'unknown-function' });
       expect(answer.body).toContain(sentence);

@@ -182,6 +182,7 @@ describe('diff', () => {
       'enable server f0/r2',
       'enable health f0/r2',
       `add map ${where.map('functions')}`,
+      `add map ${where.map('backends')}`,
       `add map ${where.map('quick')}`,
       `add map ${where.map('quick')}`,
     ]);
@@ -193,6 +194,7 @@ describe('diff', () => {
     expect(step).toMatchObject({ kind: 'runtime', leaving: ['f0/r2'] });
     expect(step.kind === 'runtime' && step.commands.map(({ text }) => text)).toEqual([
       `del map ${where.map('functions')} hello.openfaas-fn`,
+      `del map ${where.map('backends')} f0`,
       `del map ${where.map('quick')} /function/hello`,
       `del map ${where.map('quick')} /function/hello.openfaas-fn`,
       'set server f0/r2 state maint',

@@ -3,13 +3,14 @@ import type { FunctionPlan, Limit, Plan, Policy } from '../../routing/plan.ts';
 import { replicaId, type Shape } from './shape.ts';
 
 /** The maps by which HAProxy is told what to do; they are files at the start and are changed at run time. */
-export const mapNames = ['node', 'room', 'functions', 'quick', 'peers', 'keys', 'ids'] as const;
+export const mapNames = ['node', 'room', 'functions', 'backends', 'quick', 'peers', 'keys', 'ids'] as const;
 export type MapName = (typeof mapNames)[number];
 export type Maps = { readonly [name in MapName]: ReadonlyMap<string, string> };
 
 /**
  * - `node`: one entry, `node`.
  * - `functions`: by key, what Lua decides with (`lua/entries.lua`).
+ * - `backends`: by its backend, the key of a function.
  * - `room`: of how many running calls there is room for one more: one entry, a range.
  * - `quick`: by the beginning of the path, functions whose calls run here whenever there is room, which HAProxy sees by
  *   itself: backend, how many may run (`any` where the slots bound them), for how long, milliseconds, and the key.
@@ -38,6 +39,7 @@ const make = (shape: Shape): Maps => {
         functionEntry(shape, key, function_),
       ]),
     ),
+    backends: new Map(Object.keys(plan.functions).map((key) => [`f${shape.slots[key as FunctionKey]}`, key] as const)),
     room: new Map(plan.slots < 1 ? [] : [[`0:${whole(plan.slots - 1)}`, 'yes']]),
     quick: new Map(
       (Object.entries(plan.functions) as [FunctionKey, FunctionPlan][]).flatMap(([key, function_]) => {

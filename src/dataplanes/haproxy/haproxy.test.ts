@@ -17,7 +17,6 @@ const spelling = 'HAProxy writes all names of headers in lower case';
 const folded = 'HAProxy joins folded lines, as RFC 9112 (5.2) allows, where others refuse them';
 const lineFeeds = 'HAProxy takes a line feed alone for the end of a line, as RFC 9112 (2.2) allows';
 const stuck = 'HAProxy 2.6 at times does not read on what comes in chunks and had to wait; 3.0 does';
-const nearNames = 'HAProxy knows no names like the one that was asked for';
 
 const cannot: Cannot = {
   'drops interim answers and trailers of a function': trailers,
@@ -38,8 +37,6 @@ const cannot: Cannot = {
     'HAProxy holds bodies to their bound by the length that they say',
   'that the function does not grant is answered as any call, and what follows is no request':
     'HAProxy reads on after a wish for another protocol that was not granted: what follows is a request of its own to it',
-  'such as helo is answered 404 with the one that was meant': nearNames,
-  'such as Hello is answered 404 with the one that was meant': nearNames,
   'says the same as the metrics': 'times of calls are in HAProxy’s own exporter',
   'waits for slow functions: what they do not read of a body in chunks is not taken': stuck,
   'smuggling: a folded header': folded,

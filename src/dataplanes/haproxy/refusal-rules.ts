@@ -12,7 +12,7 @@ const refusals: readonly (readonly [reason: Reason, status: number, hint?: strin
   ['over-rate', 429],
   ['no-replica', 503],
   ['start-failed', 503, said],
-  ['unknown-function', 404],
+  ['unknown-function', 404, said],
   ['draining', 503],
   ['timeout', 504],
   ['bad-request', 400, ' X-Timeout is a duration such as 5s or 250ms.'],

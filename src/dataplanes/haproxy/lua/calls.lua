@@ -3,6 +3,7 @@
 local entries, state, deciding = require("entries"), require("live"), require("decide")
 local carrying = require("carry-out")
 local timed = require("time").timed
+local hint = require("near-names").hint
 local list, node, planOf, plannedPeer = entries.list, entries.node, entries.planOf, entries.plannedPeer
 local liveOf, followed, peerOf, thereOf, now = state.liveOf, state.followed, state.peerOf, state.thereOf, state.now
 local running, within = state.running, state.within
@@ -13,9 +14,11 @@ local carryOut, beginLocal, refuse, foundNoRoom =
 -- A call of this node's own users.
 core.register_action("enter", { "http-req" }, function(txn)
   local key = txn:get_var("txn.key")
-  local plan = planOf(key)
-  if plan == nil then return refuse(txn, "unknown-function", 404) end
-  local at = now()
+  local plan, at = planOf(key), now()
+  if plan == nil then
+    txn:set_var("txn.hint", hint(key, at))
+    return refuse(txn, "unknown-function", 404)
+  end
   local live = followed(key, at)
   live.entered = live.entered + 1
   if not timed(txn, plan, at) then return end

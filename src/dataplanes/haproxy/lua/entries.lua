@@ -6,6 +6,7 @@ local maxRead = 4096
 local folder = os.getenv("SKEIN_MAPS") or "."
 local nodeMap = Map.new(folder .. "/node.map", Map._str)
 local functionMap = Map.new(folder .. "/functions.map", Map._str)
+local backendMap = Map.new(folder .. "/backends.map", Map._str)
 local peerMap = Map.new(folder .. "/peers.map", Map._str)
 
 local function limitOf(text)
@@ -64,10 +65,23 @@ local function planOf(key)
   return text and fields(text)
 end
 
+-- Of all functions: each has one of the backends that are there, `f0` and on.
+local function keys()
+  local index = -1
+  return function()
+    while true do
+      index = index + 1
+      if core.backends["f" .. index] == nil then return nil end
+      local key = backendMap:lookup("f" .. index)
+      if key ~= nil then return key end
+    end
+  end
+end
+
 -- Of a peer, by the name of its server; nil for one that the plan does not know.
 local function plannedPeer(id)
   local text = peerMap:lookup(id)
   return text and fields(text)
 end
 
-return { list = list, node = node, planOf = planOf, plannedPeer = plannedPeer }
+return { list = list, node = node, planOf = planOf, keys = keys, plannedPeer = plannedPeer }
