@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
+import { join } from 'node:path';
 import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { createIdentity } from '../membership/identity.ts';
@@ -63,6 +64,31 @@ export const refusalsConformance = (nodes: Nodes, bounded: () => TestNode): void
       expect(answer.body).toContain(sentence);
       expect(answer.body).toMatch(/ skein list\n$/);
       expect(answer.headers['x-call-id']).toMatch(/./);
+    });
+  });
+
+  describe('what the agent would answer', () => {
+    it.each(['is not there', 'breaks off'])('is refused for a reason where it %s', async (how) => {
+      const { c } = nodes();
+      await c.apply(4, {});
+      if (how === 'breaks off') {
+        await c.listen(join(c.facts.folder, 'system.sock'), (_request, response) => response.destroy());
+      }
+      const ask = (path: string, headers = {}) => call(`${c.url}${path}`, { body: 'x', headers });
+      const later = await ask('/async-function/greet.team/now?x=1', { 'x-call-id': 'mine' });
+      expect(later).toMatchObject({ status: 503, reason: 'queue-failed', node: 'c' });
+      expect(later.headers).toMatchObject({ 'x-call-id': 'mine', 'retry-after': '1', 'x-openfaas-internal': 'skein' });
+      expect(later.headers['x-start-time']).toMatch(/^\d{19}$/);
+      expect(later.body).toMatch(/^The call to greet\.team cannot be kept for later now\. The agent of this node /);
+      const unnamed = await ask('/async-function/greet');
+      expect(unnamed.headers['x-call-id']).toMatch(/^[-0-9a-f]{36}$/);
+      expect(unnamed.body).toContain('greet.openfaas-fn cannot');
+      for (const path of ['/system/functions', '/async-function/gr%20eet']) {
+        const managed = await ask(path);
+        expect(managed).toMatchObject({ status: 503, reason: undefined });
+        expect(managed.headers['retry-after']).toBe('1');
+        expect(managed.body).toMatch(/^The agent [^]* nothing can be managed here now\. [^]*\.\n$/);
+      }
     });
   });
 

@@ -21,6 +21,13 @@ const sentences: Record<Reason, (subject: string, hint: string) => string> = {
 /** What a refused caller reads. */
 export const sentenceOf = (reason: Reason, subject: string, hint = ''): string => sentences[reason](subject, hint);
 
+/** To be said beside `queue-failed`. */
+export const noAgent = 'The agent of this node does not run or has no time.';
+
+/** What is said where anything but a call was asked for meanwhile. */
+export const unmanaged =
+  'The agent of this node does not run or has no time, so nothing can be managed here now. Calls to functions go on.';
+
 /** Which refusals of a peer mean that the call did not run there, so that another place may be tried. */
 export const notRun: ReadonlySet<string> = new Set<Reason>([
   'full',

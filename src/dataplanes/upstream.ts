@@ -6,7 +6,7 @@ import { forwardable, returnable, valueOf } from './headers.ts';
 import type { ClientBody } from './http1/client-exchange.ts';
 import { Http1Client, type ClientLimits } from './http1/client.ts';
 import { dialTo } from './http1/dial.ts';
-import { refuse } from './refusals.ts';
+import { noAgent, refuse, unmanaged } from './refusals.ts';
 import { parseTarget } from './target.ts';
 
 const limits: ClientLimits = {
@@ -114,7 +114,7 @@ export class Upstream {
       status: 503,
       reason: 'queue-failed',
       subject: target.key,
-      hint: 'The agent of this node does not run or has no time.',
+      hint: noAgent,
       node: this.#nodeName(),
       callId: valueOf(rawHeaders, 'x-call-id') || randomUUID(),
       startTime,
@@ -135,11 +135,7 @@ const callId = (raw: readonly string[]): readonly string[] => {
 
 const unavailable = (response: Outgoing): void => {
   response.writeHead(503, ['Content-Type', 'text/plain; charset=utf-8', 'Retry-After', '1']);
-  response.end(
-    Buffer.from(
-      'The agent of this node does not run or has no time, so nothing can be managed here now. Calls to functions go on.\n',
-    ),
-  );
+  response.end(Buffer.from(`${unmanaged}\n`));
 };
 
 const tooSlow = (response: Outgoing): void => {

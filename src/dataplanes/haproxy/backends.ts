@@ -1,5 +1,5 @@
-import { errorRules, waitingErrors } from './refusal-rules.ts';
-import { act, hiddenAnswer, oneHop, type Section } from './rules.ts';
+import { errorRules, notKept, unavailable, waitingErrors } from './refusal-rules.ts';
+import { act, hiddenAnswer, keyOf, oneHop, type Section } from './rules.ts';
 import { isQuick, oddAnswer, quickAnswer, quickRequest } from './quick.ts';
 import { recordAnswer, recordRun } from './record-rules.ts';
 import { replicaServers, type Server } from './servers.ts';
@@ -27,14 +27,21 @@ export const waiting = (settings: Settings): Section => [
   `server room unix@${paths(settings).waiting}`,
 ];
 
-export const system = (name: string, socket: string, rules: readonly string[]): Section => [
+/** To the agent. One that is not there, or leaves without an answer, is the same to whoever asks. */
+export const system = (name: string, socket: string, rules: readonly string[], gone: string = unavailable): Section => [
   `backend ${name} from base`,
-  'http-error status 503 content-type "text/plain; charset=utf-8" string "The agent of this node does not run, so nothing can be managed here now. Calls to functions go on.\\n" hdr Retry-After 1',
+  ...[502, 503].map((status) => `http-error status ${status} ${gone}`),
   'retries 0',
   'timeout server 1d',
   ...rules,
+  'http-response set-var(txn.answered) int(1)',
+  'http-after-response set-status 503 if !{ var(txn.answered) -m found } { status 502 }',
   `server agent unix@${socket}`,
 ];
+
+/** Calls that the agent keeps for later: one that it cannot keep is refused as every call is. */
+export const later = ({ systemSocket, nodeName }: Settings): Section =>
+  system('later', systemSocket, keyOf('/async-function/'), notKept(nodeName));
 
 /** The server of no weight is chosen by name; where it does not take the call, the one with weight is left. */
 export const peersBackend = (settings: Settings, servers: readonly Server[]): Section => {

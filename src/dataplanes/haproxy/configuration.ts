@@ -1,5 +1,5 @@
 import { anchorOf } from './anchor.ts';
-import { functionBackends, functionDefaults, peersBackend, system, verdicts, waiting } from './backends.ts';
+import { functionBackends, functionDefaults, later, peersBackend, system, verdicts, waiting } from './backends.ts';
 import { common } from './common.ts';
 import { againFrontend, metricsFrontend, peerFrontend, publicFrontend } from './frontends.ts';
 import { addedOnTheWay, keptBytes, mostHeaders, type Section } from './rules.ts';
@@ -39,6 +39,7 @@ export const compile = (shape: Shape, settings: Settings): Compiled => {
     verdicts(settings),
     waiting(settings),
     system('system', settings.systemSocket, []),
+    later(settings),
     system('peer_system', settings.peerSystemSocket, [
       'http-request set-header X-Skein-Peer %[var(txn.peer),map_str(' + where.map('ids') + ')]',
     ]),

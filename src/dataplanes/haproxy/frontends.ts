@@ -61,6 +61,7 @@ export const publicFrontend = (settings: Settings): Section => [
   ...recordEnd(settings),
   `use_backend %[var(txn.quick),field(1,:)] if ${isQuick}`,
   ...destinations,
+  "use_backend later if { path_beg /async-function/ } { path,field(3,/) -m reg '^[-a-zA-Z_0-9.]+$' }",
   'default_backend system',
 ];
 

@@ -1,5 +1,5 @@
 import type { Reason } from '../../domain/reason.ts';
-import { sentenceOf } from '../refusals.ts';
+import { noAgent, sentenceOf, unmanaged } from '../refusals.ts';
 import { act } from './rules.ts';
 
 /** What Lua says beside the reason: a sentence after a blank, or nothing. */
@@ -66,6 +66,10 @@ export const errorRules = (node: string): readonly string[] => [
   ...brokeOff(node),
   `http-error status 503 ${answer(node, 'no-replica', 503)}`,
 ];
+
+/** The agent's own answers, where it gives none. */
+export const notKept = (node: string): string => answer(node, 'queue-failed', 503, ` ${noAgent}`);
+export const unavailable = `${plain} string "${unmanaged}\\n" hdr Retry-After 1`;
 
 /**
  * The same where calls go that must wait: where the waiting room is gone, one is refused for the reason for which it would

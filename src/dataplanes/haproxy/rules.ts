@@ -26,11 +26,14 @@ export const oneHop = (direction: 'request' | 'response', condition = ''): strin
   return `http-${direction} lua.${action} if${condition} { ${fetch}.fhdr_cnt(connection) gt 0 }`;
 };
 
-/** `/function/NAME…` → `txn.key`, matched whole; what is none goes to the agent. */
-export const target: readonly string[] = [
-  "http-request set-var(txn.key) path,field(3,/),concat(.openfaas-fn) if { path_beg /function/ } { path,field(3,/) -m reg '^[-a-zA-Z_0-9.][-a-zA-Z_0-9]*$' }",
-  `http-request set-var(txn.key) path,field(3,/) if !${isFunction} { path_beg /function/ } { path,field(3,/) -m reg '^[-a-zA-Z_0-9.]+[.][-a-zA-Z_0-9.]*$' }`,
+/** `PREFIX/NAME…` → `txn.key`, matched whole. */
+export const keyOf = (prefix: string): readonly string[] => [
+  `http-request set-var(txn.key) path,field(3,/),concat(.openfaas-fn) if { path_beg ${prefix} } { path,field(3,/) -m reg '^[-a-zA-Z_0-9.][-a-zA-Z_0-9]*$' }`,
+  `http-request set-var(txn.key) path,field(3,/) if !${isFunction} { path_beg ${prefix} } { path,field(3,/) -m reg '^[-a-zA-Z_0-9.]+[.][-a-zA-Z_0-9.]*$' }`,
 ];
+
+/** What is none goes to the agent. */
+export const target: readonly string[] = keyOf('/function/');
 
 export const inward = `http-request replace-uri '^(?:[hH][tT][tT][pP][sS]?://[^/?]*)?/function/[^/?]+/?(.*)$' '/\\1'`;
 
