@@ -46,6 +46,36 @@ export const adopted = async <Kind extends DataPlane>(
   return next;
 };
 
+/** Lets the agent of a node go while a call waits for a start, and looks where that and others go, until the next agent is there. */
+export const startsWithoutAgent = async (
+  start: (name: string) => Promise<TestNode>,
+  open: (facts: PlaneFacts) => Promise<DataPlane>,
+): Promise<void> => {
+  const [a, b] = await Promise.all([start('a'), start('b')]);
+  const { url } = a;
+  const shared = functionPlan([await b.replica('shared', saying('from b'))]);
+  await b.apply(4, { shared }, [a.asPeer(4)]);
+  const peers = [{ id: b.id, weight: 1 }];
+  const alone = functionPlan([], { canStart: true });
+  await a.apply(4, { shared: functionPlan([], { canStart: true, peers }), alone }, [b.asPeer(4)]);
+  const held = call(`${url}/function/shared`);
+  await eventually(async () => (await a.observed('shared')).inFlight === 1, 'it is held for a start');
+  await a.plane.release();
+  expect(await held).toMatchObject({ body: 'from b', node: 'b' });
+  expect(await call(`${url}/function/shared`)).toMatchObject({ body: 'from b', node: 'b' });
+  const kept = call(`${url}/function/alone`);
+  const next = await open(a.facts);
+  const demanded = new Set<string>();
+  next.onDemand(({ key }) => demanded.add(key));
+  await next.start();
+  const wanted = call(`${url}/function/shared`);
+  await eventually(() => demanded.size === 2, 'the next agent hears of both');
+  const here = { shared: functionPlan([await a.replica('s', saying('from a'))]) };
+  await next.apply(a.plan(4, { ...here, alone: functionPlan([await a.replica('l', saying('at last'))]) }));
+  expect([(await wanted).body, (await kept).body]).toEqual(['from a', 'at last']);
+  await next.stop(0);
+};
+
 /** Kills the process of a plane, gives it a plan, and looks whether that is in force when it is said to be, and in the end. */
 export const applyToKilled = async (node: TestNode): Promise<void> => {
   const plan = node.plan(4, { late: functionPlan([await node.replica('late', saying('late'))]) });

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { identify } from '../../std/process-identity.ts';
 import { call, eventually, exchange, Gate, saying, tally, times } from '../calls.testing.ts';
 import { dataPlaneConformance, type Cannot } from '../data-plane.conformance.ts';
-import { adopted, applyToKilled, pidOf, startsNodes } from '../opened-nodes.testing.ts';
+import { adopted, applyToKilled, pidOf, startsNodes, startsWithoutAgent } from '../opened-nodes.testing.ts';
 import { functionPlan } from '../test-node.testing.ts';
 import { haproxyMayBeAbsent } from './is-there.testing.ts';
 import { openHaproxy } from './open.testing.ts';
@@ -74,6 +74,10 @@ describe.skipIf(haproxyMayBeAbsent())('with HAProxy', () => {
       expect((await call(`${url}/function/kept`)).body).toBe('yes');
       expect(next.reloads).toBe(0);
       await next.stop(0);
+    });
+
+    it('send to peers what needs a start while there is no agent, and keep for the next one what no peer runs', async () => {
+      await startsWithoutAgent(start, openHaproxy);
     });
 
     it.each(['plane.pid', 'waiting.pid'])('are started again with the last plan when %s is killed', async (file) => {

@@ -26,6 +26,7 @@ export class KeptWaitingRoom {
       launch: {
         socket: where.waiting,
         again: where.again,
+        admin: where.admin,
         control: where.waitingControl,
         calls: where.calls,
         nodeName: settings.nodeName,

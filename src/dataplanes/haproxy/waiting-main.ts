@@ -7,6 +7,7 @@ import { rm } from 'node:fs/promises';
 import { createServer, type Socket } from 'node:net';
 import { systemClock } from '../../std/clock.ts';
 import { readLines } from '../../std/read-lines.ts';
+import { Attendance } from './attendance.ts';
 import type { CallTelling } from './call-telling.ts';
 import { waitingLaunch, type WaitingReport } from './waiting-protocol.ts';
 import { WaitingRoom } from './waiting-room.ts';
@@ -20,6 +21,8 @@ const maxUnreadBytes = 256 * 1024;
 const tell = (agent: Socket, report: WaitingReport): void => {
   if (agent.writableLength < maxUnreadBytes) agent.write(`${JSON.stringify(report)}\n`);
 };
+
+const attendance = new Attendance(settings.admin, systemClock);
 
 const room = new WaitingRoom({
   again: settings.again,
@@ -46,8 +49,15 @@ const answer = async (agent: Socket, asked: string): Promise<void> => {
 const control = createServer((agent) => {
   agents.add(agent);
   agent.on('error', () => agent.destroy());
-  agent.once('close', () => agents.delete(agent));
-  tell(agent, { kind: 'hello', pid: process.pid });
+  agent.once('close', () => {
+    agents.delete(agent);
+    if (agents.size === 0) void attendance.say(false);
+  });
+  // Whoever takes over finds the calls that are for it.
+  void attendance.say(true).then(() => {
+    tell(agent, { kind: 'hello', pid: process.pid });
+    room.tellAgain();
+  });
   readLines(agent, (line) => void answer(agent, line));
 });
 

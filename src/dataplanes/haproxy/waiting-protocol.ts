@@ -9,6 +9,8 @@ export const waitingLaunch = z.object({
   socket: z.string(),
   /** Where HAProxy is asked again. */
   again: z.string(),
+  /** HAProxy's own socket for commands. */
+  admin: z.string(),
   /** The agent listens here. */
   control: z.string(),
   /** HAProxy tells here of calls that have ended. */

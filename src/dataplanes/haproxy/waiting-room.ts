@@ -22,6 +22,8 @@ const pollMs = 5;
 const coldMs = 10_000;
 const holdMs = 30_000;
 const warmMs = 4_000;
+/** What is wanted is said again so often while it is. */
+const tellMs = 1_000;
 
 /** Calls of one function that wait for room, or of one that wait for a replica: the first of them ask. */
 type Lane = {
@@ -47,6 +49,7 @@ export class WaitingRoom {
   readonly #waiting = new Map<FunctionKey, Lane>();
   readonly #holding = new Map<FunctionKey, Lane>();
   readonly #demanded = new Set<FunctionKey>();
+  #toldAt = 0;
   #stopTicking: (() => void) | undefined;
 
   constructor(needs: WaitingRoomNeeds) {
@@ -67,6 +70,12 @@ export class WaitingRoom {
     this.#server.close();
     this.#server.closeAllConnections();
     this.#stopTicking?.();
+  }
+
+  /** Tells of all that waits: an agent may have come since, or did not read. */
+  tellAgain(): void {
+    this.#toldAt = this.#now();
+    for (const key of [...this.#waiting.keys(), ...this.#holding.keys()]) this.#demand(key);
   }
 
   /** Calls that wait for room, by function. */
@@ -213,6 +222,7 @@ export class WaitingRoom {
   #tick(): void {
     this.#stopTicking ??= this.#needs.clock.every(pollMs, () => {
       this.#expire();
+      if (this.#now() - this.#toldAt >= tellMs) this.tellAgain();
       if (this.#waiting.size + this.#holding.size > 0) return;
       this.#stopTicking?.();
       this.#stopTicking = undefined;

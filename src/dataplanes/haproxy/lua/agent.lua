@@ -43,6 +43,12 @@ core.register_cli({ "skein", "forget" }, "skein forget : drops what is known of 
   applet:send("\n")
 end)
 
+-- `skein attend yes` or `no`: whether there is an agent.
+core.register_cli({ "skein", "attend" }, "skein attend : whether somebody starts replicas", function(applet, _, _, yes)
+  state.attend(yes ~= "no")
+  applet:send("\n")
+end)
+
 -- `skein hint PEER RUNNING SLOTS KEY:RUNNING:LIMIT:REPLICAS,…`
 core.register_cli({ "skein", "hint" }, "skein hint : what a peer said of its load", function(applet, _, _, id, inFlight, slots, there)
   if plannedPeer(id or "") ~= nil and tonumber(inFlight) and tonumber(slots) then

@@ -6,7 +6,7 @@ local timed = require("time").timed
 local hint = require("near-names").hint
 local list, node, planOf, plannedPeer = entries.list, entries.node, entries.planOf, entries.plannedPeer
 local liveOf, followed, peerOf, thereOf, now = state.liveOf, state.followed, state.peerOf, state.thereOf, state.now
-local running, within = state.running, state.within
+local canStart, running, within = state.canStart, state.running, state.within
 local decide, localRoom, isUp, staleMs = deciding.decide, deciding.localRoom, deciding.isUp, deciding.staleMs
 local carryOut, beginLocal, refuse, foundNoRoom =
   carrying.carryOut, carrying.beginLocal, carrying.refuse, carrying.foundNoRoom
@@ -64,7 +64,7 @@ end
 -- What the waiting room needs to know of a call that must wait.
 local function facts(txn, key, plan, live)
   local width = plan.max > 0 and math.min(plan.max, node().slots) or node().slots
-  local starting = #plan.replicas == 0 and plan.canStart
+  local starting = #plan.replicas == 0 and canStart(plan)
   local vain = plan.problem
   for _, share in ipairs(plan.shares) do
     local peer = peerOf(share.id)
@@ -89,7 +89,7 @@ core.register_action("again", { "http-req" }, function(txn)
   if txn:get_var("txn.held") == 1 then
     txn:set_var("txn.slot", plan.slot)
     if anyUp(txn, plan) then return txn:set_var("txn.act", "run") end
-    if #plan.replicas > 0 or plan.canStart then
+    if #plan.replicas > 0 or canStart(plan) then
       refuse(txn, "no-replica", 503)
       return txn:set_var("txn.act", "wait")
     end

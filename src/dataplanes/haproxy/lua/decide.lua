@@ -2,13 +2,13 @@
 
 local entries, state = require("entries"), require("live")
 local node, plannedPeer = entries.node, entries.plannedPeer
-local peerOf, running, tokensAt, within = state.peerOf, state.running, state.tokensAt, state.within
+local canStart, peerOf, running, tokensAt, within = state.canStart, state.peerOf, state.running, state.tokensAt, state.within
 
 local maxTries, choices = 2, 3
 local coldLoad, rttWeight, startWeight, tieWeight, staleMs = 0.8, 0.25, 0.02, 0.05, 50
 
 local function localRoom(txn, key, plan, live, at)
-  if #plan.replicas == 0 and not plan.canStart then return "none" end
+  if #plan.replicas == 0 and not canStart(plan) then return "none" end
   if running(txn, "t_node", "node") >= node().slots then return "slots" end
   if plan.max > 0 and running(txn, "t_function", key) >= plan.max then return "limit" end
   if plan.rate > 0 and tokensAt(live.rate, plan.rate, at) < 1 then return "rate" end

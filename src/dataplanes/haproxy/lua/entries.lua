@@ -44,6 +44,7 @@ local function fields(text)
     for _, item in ipairs(list(raw.to)) do
       local id, weight, limit = item:match("^(.-):(.-):(.+)$")
       made.shares[#made.shares + 1] = { id = id, weight = tonumber(weight), limit = limitOf(limit) }
+      made.elsewhere = made.elsewhere or made.hops > 0 and tonumber(weight) > 0
     end
     for _, item in ipairs(list(raw.ad)) do
       local id, limit = item:match("^(.-):(.+)$")

@@ -41,6 +41,14 @@ local function thereOf(peer, key)
   return found
 end
 
+-- Whether somebody is there who starts replicas; the waiting room says so. While nobody is, calls that need a start go to the
+-- peers that may be asked (`withoutStarts` in routing/plan.ts).
+local attended = true
+
+local function attend(yes) attended = yes end
+
+local function canStart(plan) return plan.canStart and (attended or not plan.elsewhere) end
+
 local function running(txn, table_, key) return txn.c:table_conn_cur(key, table_) or 0 end
 
 local function current(table_, key)
@@ -106,6 +114,6 @@ end
 
 return {
   functions = functions, peers = peers, now = now, liveOf = liveOf, peerOf = peerOf, thereOf = thereOf,
-  current = current, follow = follow, followed = followed, tookMs = tookMs,
+  attend = attend, canStart = canStart, current = current, follow = follow, followed = followed, tookMs = tookMs,
   running = running, tokensAt = tokensAt, taken = taken, within = within, reported = reported,
 }
