@@ -1,3 +1,4 @@
+import { notRun } from '../refusals.ts';
 import { errorRules, notKept, unavailable, waitingErrors } from './refusal-rules.ts';
 import { act, hiddenAnswer, keyOf, oneHop, type Section } from './rules.ts';
 import { isQuick, oddAnswer, quickAnswer, quickRequest } from './quick.ts';
@@ -24,6 +25,8 @@ export const waiting = (settings: Settings): Section => [
   `http-request set-header X-Skein-Carried 1 if ${act('carry')}`,
   'http-request set-header X-Skein-Tried %[var(txn.tried)] if { var(txn.tried) -m found }',
   ...recordAnswer(settings, ''),
+  // As where a call is refused at once: the sender may try again.
+  `http-response set-status 425 if { var(txn.refusal) -m int 1 } { res.fhdr(x-skein-reason) -m str ${[...notRun].join(' ')} }`,
   `server room unix@${paths(settings).waiting}`,
 ];
 
