@@ -60,6 +60,8 @@ const hotBytes = 16 * 1024 * 1024;
 const global = (settings: Settings): Section => [
   'global',
   'master-worker',
+  // Two nodes would share a port, and each get some of the calls; a new worker is handed its listeners.
+  'noreuseport',
   `nbthread ${settings.threads}`,
   `stats socket ${paths(settings).admin} mode 600 level admin expose-fd listeners`,
   'stats timeout 1d',

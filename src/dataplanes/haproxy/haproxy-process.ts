@@ -1,5 +1,5 @@
 import { execFile, spawn } from 'node:child_process';
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -27,6 +27,13 @@ export type HaproxyProcessNeeds = {
   readonly adminSocket: string;
   readonly clock: Clock;
 };
+
+/** Somebody listens where HAProxy was to listen. */
+export class PortTaken extends SkeinError {
+  constructor(cause: unknown) {
+    super('unavailable', 'a port of HAProxy is in use', { cause });
+  }
+}
 
 /** HAProxy as processes: a master that stays, and the worker that it exchanges at a reload. */
 export class HaproxyProcess {
@@ -70,10 +77,11 @@ export class HaproxyProcess {
     return AdminSocket.open(this.#needs.adminSocket, helloMs);
   }
 
-  /** Starts the master; resolves once its worker answers. */
+  /** Starts the master; resolves once its worker answers. `unavailable`: `PortTaken` where somebody has one of its ports. */
   async start(configuration: string): Promise<AdminSocket> {
     const { binary, pidFile, logFile } = this.#needs;
     const output = openSync(logFile, 'a', 0o600);
+    const begunAt = fstatSync(output).size;
     const child = spawn(binary, ['-W', '-f', configuration], {
       detached: true,
       stdio: ['ignore', output, output],
@@ -90,7 +98,8 @@ export class HaproxyProcess {
     } catch (error) {
       child.kill('SIGKILL');
       removePidFile(pidFile);
-      throw error;
+      const said = readFileSync(logFile).subarray(begunAt).toString();
+      throw said.includes('Address already in use') ? new PortTaken(error) : error;
     }
   }
 

@@ -1,7 +1,8 @@
 import { Agent } from 'node:http';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { messageOf } from '../../domain/errors.ts';
 import { identify } from '../../std/process-identity.ts';
 import { call, eventually, exchange, Gate, saying, tally, times } from '../calls.testing.ts';
 import { dataPlaneConformance, type Cannot } from '../data-plane.conformance.ts';
@@ -198,6 +199,25 @@ describe.skipIf(haproxyMayBeAbsent())('with HAProxy', () => {
       expect(seen.length).toBeGreaterThan(0);
       for (const text of seen) expect(text).not.toMatch(/(?<!\r)\n|\r(?!\n)|\r\n[ \t]/);
     });
+
+    it.each(['gateway', 'peer'] as const)(
+      'of two nodes do not share a %s port: one is told that it is in use',
+      async (which) => {
+        const [one, other] = await Promise.all([start('one'), start('other')]);
+        const { port } = one.plane.address()[which];
+        await Promise.all([one, other].map(({ plane }) => plane.stop(0)));
+        // Both find it free when they look.
+        const planes = await Promise.all(
+          [one, other].map(({ facts }) => openHaproxy(facts, undefined, { gateway: 0, peer: 0, [which]: port })),
+        );
+        onTestFinished(async () => void (await Promise.all(planes.map((plane) => plane.stop(0)))));
+        const started = await Promise.allSettled(planes.map((plane) => plane.start()));
+        const failed = started.flatMap((result) => (result.status === 'rejected' ? [messageOf(result.reason)] : []));
+        expect(failed).toEqual([
+          expect.stringMatching(`^port ${port} \\(${which}\\) is in use: stop what listens there`),
+        ]);
+      },
+    );
 
     it('leave a node that has nothing of them behind', async () => {
       const node = await start('stopped');

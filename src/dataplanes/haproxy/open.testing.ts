@@ -7,7 +7,11 @@ import { HaproxyDataPlane } from './haproxy-data-plane.ts';
 import type { Telling } from '../telling.ts';
 
 /** An HAProxy for a test. */
-export const openHaproxy = async (facts: PlaneFacts, tracing?: Telling['tracing']): Promise<HaproxyDataPlane> => {
+export const openHaproxy = async (
+  facts: PlaneFacts,
+  tracing?: Telling['tracing'],
+  ports = { gateway: 0, peer: 0 },
+): Promise<HaproxyDataPlane> => {
   const { folder, name, identity, peerAckMs, maxHeaderBytes, maxBodyBytes, upgradeIdleMs, trustedProxies } = facts;
   return new HaproxyDataPlane({
     folder,
@@ -23,8 +27,8 @@ export const openHaproxy = async (facts: PlaneFacts, tracing?: Telling['tracing'
     },
     settings: {
       folder: join(folder, 'h'),
-      gateway: { host: '127.0.0.1', port: 0 },
-      peer: { host: '127.0.0.1', port: 0 },
+      gateway: { host: '127.0.0.1', port: ports.gateway },
+      peer: { host: '127.0.0.1', port: ports.peer },
       systemSocket: join(folder, 'system.sock'),
       peerSystemSocket: join(folder, 'peers.sock'),
       nodeName: name,

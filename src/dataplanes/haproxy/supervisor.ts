@@ -5,6 +5,7 @@ import { boundFile } from '../../std/bounded-file.ts';
 import { portPurposes } from '../port-purposes.ts';
 import type { AdminSocket } from './admin-socket.ts';
 import type { Changes } from './changes.ts';
+import { PortTaken } from './haproxy-process.ts';
 import type { HaproxyState } from './haproxy-state.ts';
 import type { KeptWaitingRoom } from './kept-waiting-room.ts';
 import type { Kept, Ports } from './plan-file.ts';
@@ -21,6 +22,8 @@ const maxLogBytes = 4 * 1024 * 1024;
 const restartMs = 500;
 /** Servers that left are deleted once nothing uses them; looked at this often. */
 const sweepMs = 5_000;
+/** How often ports are looked for that nobody has. */
+const mostTries = 3;
 /** From the order to stop to the end of the listeners. */
 const lastWordsMs = 50;
 
@@ -93,6 +96,17 @@ export class Supervisor {
   }
 
   async #begin(plan: Plan, ports: Ports | undefined): Promise<void> {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await this.#beginOnce(plan, ports);
+      } catch (error) {
+        // Somebody took a port that was free a moment ago: looking again tells which, or finds another.
+        if (!(error instanceof PortTaken) || tries === mostTries) throw error;
+      }
+    }
+  }
+
+  async #beginOnce(plan: Plan, ports: Ports | undefined): Promise<void> {
     const { state, changes, room } = this.#needs;
     const { gateway, peer, folder } = state.needs.settings;
     await mkdir(folder, { recursive: true, mode: 0o700 });
