@@ -46,9 +46,16 @@ export const system = (name: string, socket: string, rules: readonly string[], g
 export const later = ({ systemSocket, nodeName }: Settings): Section =>
   system('later', systemSocket, keyOf('/async-function/'), notKept(nodeName));
 
-/** The server of no weight is chosen by name; where it does not take the call, the one with weight is left. */
+/**
+ * The way back to this HAProxy, twice: where there is one server with weight only, HAProxy waits a second before it goes from one
+ * that is not there to another.
+ */
+const ways = ['again', 'anew'];
+
+/** The server of no weight is chosen by name; where it does not take the call, those with weight are left. */
 export const peersBackend = (settings: Settings, servers: readonly Server[]): Section => {
-  const mine = '!{ srv_name again }';
+  const back = `{ srv_name ${ways.join(' ')} }`;
+  const mine = `!${back}`;
   return [
     'backend peers from base',
     ...errorRules(settings.nodeName),
@@ -73,12 +80,12 @@ export const peersBackend = (settings: Settings, servers: readonly Server[]): Se
     'http-request set-header X-Skein-Tried "%[var(txn.tried)],%[var(txn.to)]"',
     ...recordRun(settings),
     'use-server %[var(txn.to)] if TRUE',
-    ...recordAnswer(settings, 'if { srv_name again }'),
+    ...recordAnswer(settings, `if ${back}`),
     `http-response lua.heard if ${mine}`,
     oneHop('response'),
     `http-response del-header x-skein-load if ${mine}`,
     `http-response set-header X-Call-Id %[var(txn.call)] if ${mine}`,
-    `server again unix@${paths(settings).again} weight 1`,
+    ...ways.map((name) => `server ${name} unix@${paths(settings).again} weight 1`),
     ...servers.map(({ name, line }) => `server ${name} ${line}`),
   ];
 };
