@@ -62,6 +62,33 @@ export const deadlinesConformance = (nodes: Nodes): void => {
       expect(await call(url, { headers: { 'X-Timeout': text } })).toMatchObject({ status: 200, body: 'false' });
     });
 
+    it('ends an answer that goes on and on', async () => {
+      const { a, b } = nodes();
+      let left = 0;
+      const url = await serveAt(
+        nodes(),
+        where,
+        'endless',
+        (_request, response) => {
+          response.write('first');
+          const going = setInterval(() => response.write('more'), 20);
+          response.once('close', () => {
+            clearInterval(going);
+            left += 1;
+          });
+        },
+        { timeoutMs: 1_000 },
+      );
+      const ended = await call(url).then(
+        ({ status }) => status,
+        ({ message }: Error) => message,
+      );
+      // A machine that has its hands full may not have begun to answer.
+      expect(['aborted', 504]).toContain(ended);
+      await eventually(() => left === 1, 'the function hears of it');
+      await idle(a, b);
+    });
+
     it('does not come from X-Skein-Deadline of a client', async () => {
       const url = await serveAt(nodes(), where, 'forged', (_request, response) => response.end('ran'));
       expect((await call(url, { headers: { 'X-Skein-Deadline': '0' } })).status).toBe(200);

@@ -90,14 +90,17 @@ export class AdminSocket {
   }
 
   #receive(text: string): void {
+    // What is split again and again as it grows would take the square of its length.
+    const end = this.#unread.slice(-prompt.length) + text;
     this.#unread += text;
+    if (!end.includes(prompt)) return this.#watch();
     const answers = this.#unread.split(prompt);
     this.#unread = answers.pop() ?? '';
     for (const answer of answers) {
       // Each line of what is given with a command is asked for with a `+`.
       this.#waiting.shift()?.resolve(answer.replace(/^(?:\+ )+/, '').trim());
     }
-    if (answers.length > 0) this.#watch();
+    this.#watch();
   }
 
   #watch(): void {

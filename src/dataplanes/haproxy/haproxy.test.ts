@@ -49,6 +49,8 @@ const cannot: Cannot = {
     'HAProxy ends the connection at once: a client that goes on sending may find it closed before it reads the answer',
 };
 
+const switching = 'HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n';
+
 const refuses = (path: string): Promise<boolean> =>
   new Promise((resolve) => {
     const socket = connect(path, () => {
@@ -218,6 +220,30 @@ describe.skipIf(haproxyMayBeAbsent())('with HAProxy', () => {
         ]);
       },
     );
+
+    it('end answers that go on when the time of their call is over, but nothing that became another protocol', async () => {
+      const node = await start('endless');
+      const both = await node.rawReplica('both', (socket) => {
+        socket.setEncoding('latin1');
+        socket.on('data', (text: string) => {
+          if (!text.startsWith('GET')) return socket.write(text.toUpperCase());
+          if (text.includes('upgrade: x')) return socket.write(switching);
+          socket.write('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n');
+          const going = setInterval(() => socket.write('1\r\nx\r\n'), 20);
+          return socket.once('close', () => clearInterval(going));
+        });
+      });
+      await node.apply(8, { both: functionPlan([both], { timeoutMs: 2_000 }) });
+      const switched = connect(node.port, '127.0.0.1');
+      onTestFinished(() => void switched.destroy());
+      let got = '';
+      switched.setEncoding('latin1').on('data', (text: string) => (got += text));
+      switched.write('GET /function/both HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n');
+      await eventually(() => got.startsWith('HTTP/1.1 101 '), 'it is granted');
+      for (const _turn of [1, 2]) await expect(call(`${node.url}/function/both`)).rejects.toThrow('aborted');
+      switched.write('still there');
+      await eventually(() => got.endsWith('STILL THERE'), 'it lasts');
+    });
 
     it('leave a node that has nothing of them behind', async () => {
       const node = await start('stopped');

@@ -63,6 +63,7 @@ describe('what HAProxy tells of a call', () => {
     ['the client took nothing any more', { termination: 'cD' }, 499, undefined],
     ['the function broke off in the middle', { termination: 'SD' }, 502, 'function-failed'],
     ['its time was over in the middle', { termination: 'sD' }, 504, 'timeout'],
+    ['its time was over while it went on', { termination: 'KD' }, 504, 'timeout'],
     ['its time was over', { termination: 'sH', status: '504', reason: hex('timeout') }, 504, 'timeout'],
     ['a peer was refused', { termination: 'LR', status: '425', refusal: '429', reason: hex('full') }, 429, 'full'],
     ['a body did not come', { termination: 'cR', status: '408' }, 408, undefined],

@@ -66,7 +66,8 @@ const endOf = ({ status, termination, reason, refusal }: Raw): { status: number;
   if (who === 'C') return { status: 499, reason: undefined };
   if (when !== 'D' && when !== 'L') return whole;
   if (who === 'c') return { status: 499, reason: undefined };
-  if (who === 's') return { status: 504, reason: 'timeout' };
+  // K: ended by a command (`session-watch.ts`).
+  if (who === 's' || who === 'K') return { status: 504, reason: 'timeout' };
   return { status: 502, reason: 'function-failed' };
 };
 

@@ -1,6 +1,7 @@
 /**
  * The waiting room's process: `waiting-main.ts LAUNCH-FILE`. It goes on when the agent is gone; the next one adopts it
- * by its control socket (a file that only its own user can open). HAProxy tells it of calls that have ended, too.
+ * by its control socket (a file that only its own user can open). HAProxy tells it of calls that have ended, too, and it ends those
+ * whose time is over.
  */
 import { readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
@@ -9,6 +10,7 @@ import { systemClock } from '../../std/clock.ts';
 import { readLines } from '../../std/read-lines.ts';
 import { Attendance } from './attendance.ts';
 import type { CallTelling } from './call-telling.ts';
+import { SessionWatch } from './session-watch.ts';
 import { waitingLaunch, type WaitingReport } from './waiting-protocol.ts';
 import { WaitingRoom } from './waiting-room.ts';
 
@@ -82,4 +84,5 @@ await Promise.all(sockets.map((path) => rm(path, { force: true })));
 const mask = process.umask(0o177);
 await room.listen(settings.socket);
 const telling = await openTelling();
+new SessionWatch(settings.admin, systemClock).start();
 control.listen(settings.control, () => process.umask(mask));

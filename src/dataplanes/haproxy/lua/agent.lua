@@ -1,7 +1,7 @@
 -- What the agent asks and tells, as commands of the admin socket.
 
 local entries, state = require("entries"), require("live")
-local list, planOf, plannedPeer = entries.list, entries.planOf, entries.plannedPeer
+local list, keyAt, planOf, plannedPeer = entries.list, entries.keyAt, entries.planOf, entries.plannedPeer
 local functions, peers, liveOf, peerOf = state.functions, state.peers, state.liveOf, state.peerOf
 local now, reported, current, follow = state.now, state.reported, state.current, state.follow
 
@@ -46,6 +46,15 @@ end)
 -- `skein attend yes` or `no`: whether there is an agent.
 core.register_cli({ "skein", "attend" }, "skein attend : whether somebody starts replicas", function(applet, _, _, yes)
   state.attend(yes ~= "no")
+  applet:send("\n")
+end)
+
+-- `skein timeouts BACKEND,…`: a line for each that a function has, `BACKEND MILLISECONDS`.
+core.register_cli({ "skein", "timeouts" }, "skein timeouts : how long calls of a backend may take", function(applet, _, _, backends)
+  for _, backend in ipairs(list(backends)) do
+    local plan = planOf(keyAt(backend))
+    if plan ~= nil then applet:send(string.format("%s %d\n", backend, plan.timeout)) end
+  end
   applet:send("\n")
 end)
 

@@ -66,6 +66,8 @@ local function planOf(key)
   return text and fields(text)
 end
 
+local function keyAt(backend) return backendMap:lookup(backend) end
+
 -- Of all functions: each has one of the backends that are there, `f0` and on.
 local function keys()
   local index = -1
@@ -73,7 +75,7 @@ local function keys()
     while true do
       index = index + 1
       if core.backends["f" .. index] == nil then return nil end
-      local key = backendMap:lookup("f" .. index)
+      local key = keyAt("f" .. index)
       if key ~= nil then return key end
     end
   end
@@ -85,4 +87,4 @@ local function plannedPeer(id)
   return text and fields(text)
 end
 
-return { list = list, node = node, planOf = planOf, keys = keys, plannedPeer = plannedPeer }
+return { list = list, node = node, planOf = planOf, keys = keys, keyAt = keyAt, plannedPeer = plannedPeer }
