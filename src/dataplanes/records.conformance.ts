@@ -76,6 +76,18 @@ export const recordsConformance = (nodes: Nodes, open: OpenPlane): void => {
       expect(await lineOf(second, 'id-there')).toMatchObject({ ...common, from: first.id, fromPeer: true });
     });
 
+    it('counts nothing that a function says before its answer', async () => {
+      const [node] = pair();
+      const hints = 'HTTP/1.1 103 Early Hints\r\nlink: </style.css>; rel=preload\r\n\r\n';
+      const answer = 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n';
+      const early = await node.rawReplica('early', (socket) => {
+        socket.once('data', () => socket.write(hints + answer));
+      });
+      await node.apply(4, { early: functionPlan([early]) });
+      expect((await call(`${node.url}/function/early`, { headers: { 'x-call-id': 'id-early' } })).body).toBe('hello');
+      expect(await lineOf(node, 'id-early')).toMatchObject({ status: 200, bytesOut: 5 });
+    });
+
     it('says how a call failed', async () => {
       const [node] = pair();
       const gate = new Gate();
