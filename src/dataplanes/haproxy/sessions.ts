@@ -11,7 +11,7 @@ export type Session = {
 /** The answer to `show sess`: calls that replicas of this node run. */
 export const readSessions = (text: string): readonly Session[] =>
   text.split('\n').flatMap((line) => {
-    const [, id, backend, age] = /^(0x[0-9a-f]+): .* be=(f\d+) .* age=(\w+) /.exec(line) ?? [];
+    const [, id, backend, age] = /^(0x[0-9a-f]+): .*? be=(f\d+) .*? age=(\w+) /.exec(line) ?? [];
     return id === undefined || backend === undefined ? [] : [{ id, backend, ageMs: ageOf(age ?? '') }];
   });
 
