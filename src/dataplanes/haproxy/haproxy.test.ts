@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { Agent } from 'node:http';
 import { connect } from 'node:net';
 import { join } from 'node:path';
@@ -217,6 +218,9 @@ describe.skipIf(haproxyMayBeAbsent())('with HAProxy', () => {
         onTestFinished(async () => void (await Promise.all(planes.map((plane) => plane.stop(0)))));
         const started = await Promise.allSettled(planes.map((plane) => plane.start()));
         const failed = started.flatMap((result) => (result.status === 'rejected' ? [messageOf(result.reason)] : []));
+        // One that does not start leaves nothing behind.
+        const left = [one, other].filter(({ facts }) => existsSync(join(facts.folder, 'waiting.pid')));
+        expect(left).toHaveLength(1);
         expect(failed).toEqual([
           expect.stringMatching(`^port ${port} \\(${which}\\) is in use: stop what listens there`),
         ]);

@@ -119,7 +119,11 @@ export class Supervisor {
     await room.start();
     changes.begun();
     state.shape = shape;
-    this.watch(await state.process.start(state.paths.configuration));
+    const admin = await state.process.start(state.paths.configuration).catch(async (error: unknown) => {
+      await room.end();
+      throw error;
+    });
+    this.watch(admin);
     state.save();
   }
 
