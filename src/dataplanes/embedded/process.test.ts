@@ -6,7 +6,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { begun, call, echo, eventually, Gate, saying, times } from '../calls.testing.ts';
-import { adopted, applyToKilled, pidOf, startsNodes } from '../opened-nodes.testing.ts';
+import { adopted, applyToKilled, pidOf, startsNodes, startsWithoutAgent } from '../opened-nodes.testing.ts';
 import { functionPlan } from '../test-node.testing.ts';
 import { openEmbedded } from './open.testing.ts';
 
@@ -24,31 +24,7 @@ describe('the embedded plane’s process', () => {
   });
 
   it('sends to peers what needs a start while there is no agent, and keeps for the next one what no peer runs', async () => {
-    const [a, b] = await Promise.all([start('a'), start('b')]);
-    const { url } = a;
-    const shared = functionPlan([await b.replica('shared', saying('from b'))]);
-    await b.apply(4, { shared }, [a.asPeer(4)]);
-    const peers = [{ id: b.id, weight: 1 }];
-    const alone = functionPlan([], { canStart: true });
-    const planned = { shared: functionPlan([], { canStart: true, peers }), alone };
-    await a.apply(4, planned, [b.asPeer(4)]);
-    const held = call(`${url}/function/shared`);
-    await eventually(async () => (await a.observed('shared')).inFlight === 1, 'it is held for a start');
-    await a.plane.release();
-    expect(await held).toMatchObject({ body: 'from b', node: 'b' });
-    expect(await call(`${url}/function/shared`)).toMatchObject({ body: 'from b', node: 'b' });
-    const kept = call(`${url}/function/alone`);
-    const next = await openEmbedded(a.facts);
-    const demanded = new Set<string>();
-    next.onDemand(({ key }) => demanded.add(key));
-    await next.start();
-    const wanted = call(`${url}/function/shared`);
-    await eventually(() => demanded.size === 2, 'the next agent hears of both');
-    const here = { shared: functionPlan([await a.replica('s', saying('from a'))]) };
-    const later = a.plan(4, { ...here, alone: functionPlan([await a.replica('l', saying('at last'))]) });
-    await next.apply(later);
-    expect([(await wanted).body, (await kept).body]).toEqual(['from a', 'at last']);
-    await next.stop(0);
+    await startsWithoutAgent(start, openEmbedded);
   });
 
   it('is started again with the last plan when it is killed', async () => {
