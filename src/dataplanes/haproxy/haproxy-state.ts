@@ -61,7 +61,7 @@ export class HaproxyState {
       logFile: this.logFile,
       adminSocket: this.paths.admin,
     });
-    this.planFile = new PlanFile(join(folder, 'plan.json'), log);
+    this.planFile = new PlanFile(join(folder, 'plan.json'), clock, log);
   }
 
   /** `unavailable` before ports are bound. */

@@ -1,5 +1,7 @@
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { messageOf } from '../../domain/errors.ts';
+import type { Clock } from '../../std/clock.ts';
+import { NewestFile } from '../../std/newest-file.ts';
 import type { Log } from '../../telemetry/log.ts';
 import type { Observation } from '../data-plane.ts';
 import type { Shape } from './shape.ts';
@@ -19,21 +21,21 @@ export type Kept = {
 /** As far as it is known. */
 type Draft = { readonly [name in keyof Kept]?: Kept[name] | undefined };
 
-/** `plan.json`: written behind whoever changes the plan, the newest only. */
+/** `plan.json`: the newest, for the next agent, who must find it as it is in force. */
 export class PlanFile {
-  readonly #file: string;
-  readonly #log: Log;
-  #next: (() => Draft) | undefined;
-  #saving: Promise<void> | undefined;
+  readonly #path: string;
+  readonly #file: NewestFile;
 
-  constructor(file: string, log: Log) {
-    this.#file = file;
-    this.#log = log;
+  constructor(path: string, clock: Pick<Clock, 'after'>, log: Log) {
+    const onFault = (error: unknown): void =>
+      log.error({ error: messageOf(error) }, 'the plan could not be kept on disk');
+    this.#path = path;
+    this.#file = new NewestFile({ file: path, clock, everyMs: 0, onFault });
   }
 
   async read(): Promise<Kept | undefined> {
     try {
-      const kept = JSON.parse(await readFile(this.#file, 'utf8')) as Draft;
+      const kept = JSON.parse(await readFile(this.#path, 'utf8')) as Draft;
       return kept.shape === undefined || kept.ports === undefined ? undefined : (kept as Kept);
     } catch {
       // Without it the agent begins as after a first start, which costs some seconds of sharing.
@@ -43,26 +45,11 @@ export class PlanFile {
 
   /** `kept` is asked when it is written. Faults are logged. */
   save(kept: () => Draft): void {
-    this.#next = kept;
-    this.#saving ??= this.#write()
-      .catch((error: unknown) => this.#log.error({ error: messageOf(error) }, 'the plan could not be kept on disk'))
-      .finally(() => {
-        this.#saving = undefined;
-        if (this.#next !== undefined) this.save(this.#next);
-      });
+    this.#file.save(() => JSON.stringify(kept()));
   }
 
   /** Resolves when what was given to `save` is written. */
-  async saved(): Promise<void> {
-    await this.#saving;
-  }
-
-  async #write(): Promise<void> {
-    while (this.#next !== undefined) {
-      const text = JSON.stringify(this.#next());
-      this.#next = undefined;
-      await writeFile(`${this.#file}.new`, text, { mode: 0o600 });
-      await rename(`${this.#file}.new`, this.#file);
-    }
+  saved(): Promise<void> {
+    return this.#file.flush();
   }
 }
