@@ -150,6 +150,7 @@ export class Agent {
     this.#strategy.stop();
     await this.#reconciler.stop();
     await this.#planner.settled();
+    await this.#needs.keptScale.written();
   }
 
   get #hosted(): ReadonlyMap<FunctionKey, Hosted> {

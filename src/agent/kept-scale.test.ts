@@ -41,6 +41,25 @@ describe('replicas set by hand', () => {
     expect((await KeptScale.open(path)).get(other, 'then')).toBe(0);
   });
 
+  test('are known beside what is at zero, until that is called or gone', async () => {
+    const kept = await KeptScale.open(path);
+    const rest = { createdAt: 'then', start: 'a' };
+    await Promise.all([
+      kept.rest(key, rest),
+      kept.rest(other, rest),
+      kept.set(other, { replicas: 2, createdAt: 'then' }),
+    ]);
+    const next = await KeptScale.open(path);
+    expect(next.get(other, 'then')).toBe(2);
+    expect(next.rests(key, rest)).toBe(true);
+    expect(next.rests(key, { ...rest, createdAt: 'later' })).toBe(false);
+    expect(next.rests(key, { ...rest, start: 'b' })).toBe(false);
+    await next.rest(other, undefined);
+    expect((await KeptScale.open(path)).rests(other, rest)).toBe(false);
+    await next.retain(new Map([[other, undefined]]));
+    expect((await KeptScale.open(path)).rests(key, rest)).toBe(false);
+  });
+
   test('are none where the file is damaged', async () => {
     await writeFile(path, '{"version":1,"func');
     expect((await KeptScale.open(path)).get(key, 'then')).toBe(0);

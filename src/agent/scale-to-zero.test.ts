@@ -13,7 +13,8 @@ import { Scaler } from './scaler.ts';
 
 const key = functionKey('slow');
 const ref = { name: 'slow', namespace: 'openfaas-fn' };
-const kept = { get: () => 0, set: async () => {}, retain: async () => {} };
+const nothing = async (): Promise<void> => {};
+const kept = { get: () => 0, set: nothing, rests: () => false, rest: nothing, retain: nothing, written: nothing };
 
 /** A real function of real processes behind a real data plane, kept by the scaler as an agent does it. */
 const open = async (zeroDuration: string, envVars: Readonly<Record<string, string>>) => {

@@ -31,9 +31,15 @@ const open = async (labels: Record<string, string> = {}, envVars: Record<string,
   };
   await provider.deploy(spec, 0);
   const folder = await mkdtemp(join(tmpdir(), 'skein-scaler-'));
-  onTestFinished(() => rm(folder, { recursive: true }));
+  let kept: KeptScale | undefined;
+  onTestFinished(async () => {
+    await kept?.written();
+    await rm(folder, { recursive: true });
+  });
+  /** The agent before is gone. */
   const another = async (): Promise<Scaler> => {
-    const kept = await KeptScale.open(join(folder, 'scale.json'));
+    await kept?.written();
+    kept = await KeptScale.open(join(folder, 'scale.json'));
     return new Scaler({ provider, clock, log: silentLog, kept, maxReplicas: 8, idleMs: 60_000 });
   };
   const scaler = await another();
@@ -155,6 +161,37 @@ describe('replicas of a function at a node', () => {
     scaler.look({ ...hosted, spec: undefined }, { inFlight: 0, perSecond: 0 });
     scaler.begin(hosted);
     expect(await look(0)).toBe(1);
+  });
+
+  test('stay none when another agent comes, and come back with a call', async () => {
+    const { look, clock, another } = await open();
+    await look(0);
+    clock.advance(60_000);
+    expect(await look(0)).toBe(0);
+    const next = await another();
+    expect(await look(0, {}, next)).toBe(0);
+    expect(await look(1, {}, next)).toBe(1);
+    expect(await look(0, {}, await another())).toBe(1);
+  });
+
+  test('begin again when another agent comes, where what is at zero was updated or deployed anew meanwhile', async () => {
+    const { look, clock, another, hosted, updated } = await open();
+    await look(0);
+    clock.advance(60_000);
+    expect(await look(0)).toBe(0);
+    const next = await another();
+    expect(next.wants(await updated({ labels: { team: 'blue' } }, '2'))).toBe(false);
+    expect(next.wants(await updated({ envVars: { GREETING: 'Hi' } }, '3'))).toBe(true);
+    expect(next.wants({ ...hosted, value: { ...hosted.value, createdAt: 'later' } })).toBe(true);
+  });
+
+  test('begin again when another agent comes, where what is at zero moved away and comes back', async () => {
+    const { look, clock, another, hosted, scaler } = await open();
+    await look(0);
+    clock.advance(60_000);
+    expect(await look(0)).toBe(0);
+    scaler.look({ ...hosted, spec: undefined }, { inFlight: 0, perSecond: 0 });
+    expect(await look(0, {}, await another())).toBe(1);
   });
 
   test('stay as they were set by hand, until they are left to the load', async () => {

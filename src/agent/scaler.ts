@@ -6,17 +6,17 @@ import type { FunctionProvider, FunctionSpec } from '../providers/provider.ts';
 import type { Clock } from '../std/clock.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Hosted } from './hosted.ts';
-import type { KeptScale } from './kept-scale.ts';
+import type { AtRest, KeptScale } from './kept-scale.ts';
 import type { FunctionSettings } from './labels.ts';
 import { maxReplicasOf } from './compose-plan.ts';
-import { startsAlike } from './starts-alike.ts';
+import { startMark, startsAlike } from './starts-alike.ts';
 
 export type ScalerNeeds = {
   readonly provider: FunctionProvider;
   readonly clock: Clock;
   readonly log: Log;
-  /** What was set by hand. */
-  readonly kept: Pick<KeptScale, 'get' | 'set' | 'retain'>;
+  /** What earlier agents of this node knew. */
+  readonly kept: Pick<KeptScale, 'get' | 'set' | 'rests' | 'rest' | 'retain' | 'written'>;
   readonly maxReplicas: number;
   readonly idleMs: number;
 };
@@ -66,6 +66,8 @@ type Entry = {
   wanted: number;
   /** Set by hand; what load asks for comes on top. */
   floor: number;
+  /** The next agent is told that it is at zero. */
+  rests: boolean;
   /** What the provider took last. */
   spec: FunctionSpec | undefined;
   /** Calls to the provider that are under way, and the number that the last of them asked for. */
@@ -90,7 +92,7 @@ export class Scaler {
   /** Calls wait and no replica is free, or time has passed: look at the function anew. */
   look(hosted: Hosted, load: FunctionLoad): void {
     // What comes back to this node begins anew.
-    if (hosted.spec === undefined) this.#entries.delete(hosted.key);
+    if (hosted.spec === undefined && this.#entries.delete(hosted.key)) this.#keepRest(hosted.key, undefined);
     if (hosted.spec === undefined || !hosted.ready) return;
     const entry = this.#entry(hosted);
     const { settings } = hosted;
@@ -107,7 +109,7 @@ export class Scaler {
       idleMs: settings.idleMs ?? this.#needs.idleMs,
     });
     entry.state = state;
-    entry.wanted = wanted;
+    this.#want(hosted, entry, wanted);
     this.#follow(hosted, entry);
   }
 
@@ -121,14 +123,15 @@ export class Scaler {
     Object.assign(entry, { retryAt: 0, failures: 0 });
     const first = this.#first(hosted, entry.floor);
     if (entry.wanted >= first) return;
-    entry.wanted = first;
+    this.#want(hosted, entry, first);
     entry.state = freshScale(first, this.#needs.clock.monotonic());
   }
 
   /** Whether replicas are to be there, started yet or not. */
   wants(hosted: Hosted): boolean {
     const entry = this.#entries.get(hosted.key);
-    if (entry === undefined || this.#isNew(hosted)) return this.#first(hosted, entry?.floor ?? 0) > 0;
+    if (entry === undefined) return this.#found(hosted, this.#floor(hosted)) > 0;
+    if (this.#isNew(hosted)) return this.#first(hosted, entry.floor) > 0;
     return entry.wanted > 0;
   }
 
@@ -136,7 +139,7 @@ export class Scaler {
   adopt(hosted: Hosted, replicas: number): void {
     const entry = this.#entry(hosted);
     if (replicas === 0) return;
-    entry.wanted = replicas;
+    this.#want(hosted, entry, replicas);
     entry.state = freshScale(replicas, this.#needs.clock.monotonic());
   }
 
@@ -157,9 +160,10 @@ export class Scaler {
     const { least, most } = this.bounds(hosted);
     const count = Math.min(most, Math.max(least, replicas));
     entry.floor = held ? count : 0;
-    entry.wanted = count;
+    this.#want(hosted, entry, count);
     entry.state = freshScale(count, this.#needs.clock.monotonic());
     await this.#needs.kept.set(key, { replicas: entry.floor, createdAt: value.createdAt });
+    await this.#needs.kept.written();
     await this.#needs.provider.scale(hosted.ref, count);
   }
 
@@ -179,13 +183,14 @@ export class Scaler {
   #entry(hosted: Hosted): Entry {
     const known = this.#entries.get(hosted.key);
     if (known !== undefined) return known;
-    const floor = this.#needs.kept.get(hosted.key, hosted.value.createdAt);
-    const wanted = this.#first(hosted, floor);
+    const floor = this.#floor(hosted);
+    const wanted = this.#found(hosted, floor);
     const state = freshScale(wanted, this.#needs.clock.monotonic());
     const entry: Entry = {
       state,
       wanted,
       floor,
+      rests: wanted === 0,
       spec: hosted.spec,
       running: 0,
       asked: 0,
@@ -200,6 +205,30 @@ export class Scaler {
   #isNew({ key, spec }: Hosted): boolean {
     const began = this.#entries.get(key)?.spec;
     return began === undefined || spec === undefined || !startsAlike(began, spec);
+  }
+
+  #floor({ key, value }: Hosted): number {
+    return this.#needs.kept.get(key, value.createdAt);
+  }
+
+  /** How many of it are wanted when this agent first sees it: one that an earlier agent let go to zero is no new one. */
+  #found(hosted: Hosted, floor: number): number {
+    const rest = restOf(hosted, hosted.spec);
+    const rests = floor === 0 && rest !== undefined && this.#needs.kept.rests(hosted.key, rest);
+    return rests ? 0 : this.#first(hosted, floor);
+  }
+
+  #want(hosted: Hosted, entry: Entry, wanted: number): void {
+    entry.wanted = wanted;
+    if (entry.rests === (wanted === 0)) return;
+    entry.rests = wanted === 0;
+    this.#keepRest(hosted.key, entry.rests ? restOf(hosted, entry.spec) : undefined);
+  }
+
+  #keepRest(key: FunctionKey, rest: AtRest | undefined): void {
+    this.#needs.kept.rest(key, rest).catch((error: unknown) => {
+      this.#needs.log.warn({ function: key, problem: messageOf(error) }, 'what is at zero could not be written');
+    });
   }
 
   #first(hosted: Hosted, floor: number): number {
@@ -239,3 +268,6 @@ export class Scaler {
       });
   }
 }
+
+const restOf = ({ value }: Hosted, spec: FunctionSpec | undefined): AtRest | undefined =>
+  spec && { createdAt: value.createdAt, start: startMark(spec) };

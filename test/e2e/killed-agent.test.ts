@@ -53,6 +53,10 @@ test('an agent that is killed costs no call, and the next one adopts its data pl
 
 test('an agent that is killed while nothing happens leaves a data plane that answers, and peers that share with it', async () => {
   const node = federation.node(3);
+  await federation.deployAs(bundles, { service: 'resting', image: 'mirror' });
+  await federation.everywhere('resting');
+  await node.skein('scale', 'resting', '0');
+  await until('its last replica has gone', () => node.replicaPids('resting').length === 0);
   await node.killAgent();
   const result = await runLoad({
     target: `${federation.node(1).url}/function/burn?sleep=100`,
@@ -63,4 +67,7 @@ test('an agent that is killed while nothing happens leaves a data plane that ans
   expect((await node.call('burn?sleep=1')).status).toBe(200);
   await node.restart();
   await federation.whole();
+  // What was at zero is found there.
+  await federation.everywhere('resting');
+  expect(await node.client().describe('resting')).toMatchObject({ replicas: 0, availableReplicas: 0 });
 });
