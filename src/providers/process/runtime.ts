@@ -29,13 +29,24 @@ export const prepareRuntime = async (folder: string): Promise<Runtime> => {
     await writeFile(join(folder, place, 'package.json'), '{"type":"module"}\n');
   }
   await Promise.all(
-    files.map(async (file) => {
-      const code = stripTypeScriptTypes(await readFile(join(source, file), 'utf8'));
-      const plain = code.replaceAll(/(from '\.{1,2}\/[\w/.-]+)\.ts'/g, "$1.js'");
-      await writeFile(join(folder, file.replace(/ts$/, 'js')), plain);
-    }),
+    files.map(async (file) => writeFile(join(folder, file.replace(/ts$/, 'js')), await plainCode(file))),
   );
   return runtimeIn(folder);
+};
+
+/** Of our own files, by their paths. */
+const stripped = new Map<string, Promise<string>>();
+
+/** Without types. What it costs is paid once, however many providers a process has. */
+const plainCode = (file: string): Promise<string> => {
+  const known = stripped.get(file) ?? strip(file);
+  stripped.set(file, known);
+  return known;
+};
+
+const strip = async (file: string): Promise<string> => {
+  const code = stripTypeScriptTypes(await readFile(join(source, file), 'utf8'));
+  return code.replaceAll(/(from '\.{1,2}\/[\w/.-]+)\.ts'/g, "$1.js'");
 };
 
 const runtimeIn = (root: string): Runtime => ({
