@@ -7,9 +7,9 @@ import { Bundles } from './bundles.fixture.ts';
 import { Federation, type TestNode } from './federation.fixture.ts';
 import { until } from './until.ts';
 
-const gibibyte = 1024 ** 3;
 const mebibyte = 1024 ** 2;
-/** What one process may grow by: far below the body, above what a young heap does by itself. */
+const bodyBytes = 512 * mebibyte;
+/** What one process may grow by: a third of the body, above what a young heap does by itself. */
 const mostGrowth = 160 * mebibyte;
 
 let bundles: Bundles;
@@ -69,7 +69,7 @@ const throughEcho = async (node: TestNode, bytes: number, onPart: () => void): P
 test.each([
   [2, 'where it is served'],
   [1, 'through a peer'],
-])('a gibibyte goes in and out with flat memory at node-%i, %s', async (index) => {
+])('half a gibibyte goes in and out with flat memory at node-%i, %s', async (index) => {
   const node = federation.node(index);
   const watched = new Map<string, { readonly pid: number; readonly before: number; most: number }>();
   const watch = (name: string, pid: number): void => {
@@ -82,12 +82,12 @@ test.each([
   for (const pid of federation.node(2).replicaPids('big')) watch(`replica ${pid}`, pid);
 
   let parts = 0;
-  const right = await throughEcho(node, gibibyte, () => {
+  const right = await throughEcho(node, bodyBytes, () => {
     parts += 1;
     if (parts % 500 !== 0) return;
     for (const each of watched.values()) each.most = Math.max(each.most, residentBytes(each.pid));
   });
-  expect(right).toBe(gibibyte);
+  expect(right).toBe(bodyBytes);
   expect(parts).toBeGreaterThan(500);
   for (const [name, { before, most }] of watched) {
     expect(most - before, `growth of ${name}`).toBeLessThan(mostGrowth);

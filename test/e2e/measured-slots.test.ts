@@ -24,7 +24,9 @@ beforeAll(async () => {
     slots: [1, 1],
     flags: ['--capacity-slots', 'auto', '--strategy-name', 'all-local'],
   });
-  await federation.deploy(bundles, 'burn');
+  // Two functions, each with a run time of its own: to find out that one's has changed would take the node longer.
+  for (const service of ['computing', 'waiting']) await federation.deployAs(bundles, { service, image: 'burn' });
+  for (const service of ['computing', 'waiting']) await federation.everywhere(service);
 });
 
 afterAll(async () => {
@@ -38,8 +40,8 @@ const slots = async ({ metricsUrl }: TestNode): Promise<number> => {
 };
 
 /** Under load until `wanted` comes about, and then for as long as `goOnMs`: that part is measured. */
-const underLoad = async (query: string, goOnMs: number, wanted: () => Promise<void>): Promise<LoadResult> => {
-  const target = `${federation.node(1).url}/function/burn?${query}`;
+const underLoad = async (path: string, goOnMs: number, wanted: () => Promise<void>): Promise<LoadResult> => {
+  const target = `${federation.node(1).url}/function/${path}`;
   const end = new AbortController();
   const before = runLoad({ target, rate, durationMs: 2 * limitMs }, { signal: end.signal });
   try {
@@ -58,14 +60,14 @@ test(
     const [one, two] = [federation.node(1), federation.node(2)];
     expect(await slots(one)).toBe(4 * cores);
 
-    const computing = await underLoad(`cpu=${cpuMs}`, 8_000, async () => {
+    const computing = await underLoad(`computing?cpu=${cpuMs}`, 4_000, async () => {
       await until('few calls compute at once', async () => (await slots(one)) <= 3 * cores, limitMs);
     });
     expect(computing.succeeded).toBeGreaterThan(0);
     expect(Object.keys(computing.statuses).sort()).toEqual(['200', '503']);
     expect(computing.latencyMs.p50).toBeLessThan(10 * cpuMs);
 
-    const waiting = await underLoad(`sleep=${sleepMs}`, 5_000, async () => {
+    const waiting = await underLoad(`waiting?sleep=${sleepMs}`, 3_000, async () => {
       await until('many calls wait at once', async () => (await slots(one)) >= 8 * cores, limitMs);
       await until('the other node knows of it', async () => {
         const { members } = await two.status();

@@ -8,7 +8,7 @@ import { Federation } from './federation.fixture.ts';
  * Fifteen in flight, where node-1 has 4 slots and all have 20, so that neither peer is enough alone. Long calls, so that it is their number that fills the
  * slots and not the speed of the machine.
  */
-const load = { rate: 20, durationMs: 6_000 } as const;
+const load = { rate: 20, durationMs: 4_000 } as const;
 const sleepMs = 750;
 
 let bundles: Bundles;
