@@ -1,6 +1,5 @@
-import { asFunction, asImage } from '../catalogue/values.ts';
 import type { Demand } from '../dataplanes/data-plane.ts';
-import { messageOf, SkeinError } from '../domain/errors.ts';
+import { messageOf } from '../domain/errors.ts';
 import { functionKey, type FunctionKey, type NodeId } from '../domain/ids.ts';
 import type { FunctionHost, PeerHost } from '../gateway/needs.ts';
 import { createPeerHost } from '../gateway/peer-host.ts';
@@ -8,29 +7,29 @@ import type { Message, NodeStatus } from '../membership/message.ts';
 import type { Plan, Routes } from '../routing/plan.ts';
 import type { AgentNeeds } from './agent-needs.ts';
 import { fetchBundle, type BundleSource } from './bundle-fetcher.ts';
-import { BundleSweeper } from './bundle-sweeper.ts';
+import { BundleSweeper, namedBundles } from './bundle-sweeper.ts';
 import { CarriedPlan } from './carried-plan.ts';
 import { composePlan } from './compose-plan.ts';
+import { FunctionLoads } from './function-loads.ts';
 import { functionsHere } from './here.ts';
 import { homesToCome } from './homes.ts';
 import type { Hosted } from './hosted.ts';
 import { Hosting } from './hosting.ts';
 import { Measures } from './measures.ts';
-import { Neighbours, type Told } from './neighbours.ts';
+import { Neighbours } from './neighbours.ts';
+import { ownStatus } from './own-status.ts';
 import { Planner } from './planner.ts';
 import { Rates } from './rates.ts';
 import { asReached, reaches, runsHere } from './reach.ts';
 import { Reconciler } from './reconciler.ts';
-import { sameNames, tellSameName, type SameName } from './same-names.ts';
-import { defaultPerReplica, Scaler, type FunctionLoad } from './scaler.ts';
+import { NameWatch } from './same-names.ts';
+import { Scaler } from './scaler.ts';
 import { Slots } from './slots.ts';
-import { failsElsewhere, sentenceOf, type StartFault } from './start-fault.ts';
+import { Starting } from './starting.ts';
 import { StatusTeller } from './status-teller.ts';
 import { StrategyHost } from './strategy-host.ts';
 import { buildView } from './view.ts';
-
-/** Functions that fail, of which peers are told. */
-const maxFailing = 500;
+import { Voice } from './voice.ts';
 
 /** How often bundles that nothing names are looked for. */
 const sweepMs = 10 * 60_000;
@@ -54,13 +53,16 @@ export class Agent {
   readonly #teller: StatusTeller;
   readonly #sweeper: BundleSweeper;
   readonly #slots: Slots;
+  readonly #loads: FunctionLoads;
+  readonly #starting: Starting;
+  readonly #names: NameWatch;
+  readonly #voice: Voice;
   #routes: Routes = {};
   readonly #planner: Planner;
   #draining = false;
   #stopped = false;
   #carried: CarriedPlan | undefined;
   #observing = false;
-  #sameNames: readonly SameName[] = [];
   readonly #ends: (() => void)[] = [];
 
   constructor(needs: AgentNeeds) {
@@ -76,7 +78,7 @@ export class Agent {
         this.#routes = routes;
         this.#planner.want();
       },
-      send: (to, payload) => this.#tell(to, { kind: 'strategy', strategy: strategy.name, payload }),
+      send: (to, payload) => this.#voice.tell(to, { kind: 'strategy', strategy: strategy.name, payload }),
     });
     this.#reconciler = new Reconciler({
       provider,
@@ -92,6 +94,16 @@ export class Agent {
     this.#measures = new Measures({ provider, queued, clock });
     this.#sweeper = new BundleSweeper(needs.bundles);
     this.#slots = new Slots({ slots: needs.slots, measured: needs.measuredSlots });
+    this.#loads = new FunctionLoads({
+      hosted: () => this.#hosted,
+      rates: this.#rates,
+      slots: this.#slots,
+      measures: this.#measures,
+      cores: needs.cores,
+    });
+    this.#starting = new Starting({ provider, neighbours: this.#neighbours });
+    this.#names = new NameWatch({ self: { id: needs.self, name: needs.node.name }, log });
+    this.#voice = new Voice({ membership, announcement: needs.announcement, slots: this.#slots, clock, log });
     this.#planner = new Planner({
       dataPlane: needs.dataPlane,
       clock,
@@ -130,7 +142,7 @@ export class Agent {
     );
     // Those that came before this listened are not told of again.
     this.#membersChanged();
-    this.#announce();
+    this.#voice.announce(this.#draining);
     await this.#look();
     await this.#planner.begin();
   }
@@ -138,7 +150,7 @@ export class Agent {
   /** Tells the others and the data plane that nothing new is to come here. */
   async drain(): Promise<void> {
     this.#draining = true;
-    this.#announce();
+    this.#voice.announce(this.#draining);
     this.#planner.want();
     await this.#planner.settled();
   }
@@ -163,7 +175,7 @@ export class Agent {
 
   /** What is wrong with the federation, in sentences for people. */
   get problems(): readonly string[] {
-    return this.#sameNames.map(tellSameName);
+    return this.#names.problems;
   }
 
   /**
@@ -198,7 +210,7 @@ export class Agent {
 
   #ready(): readonly Hosted[] {
     return [...this.#hosted.values()].filter(
-      (one) => this.#startsHere(one) && runsHere(this.#planner.inForce, one.key),
+      (one) => this.#starting.isHere(one) && runsHere(this.#planner.inForce, one.key),
     );
   }
 
@@ -278,40 +290,24 @@ export class Agent {
   #lookAtLoad(): void {
     const { instruments, clock } = this.#needs;
     this.#planner.answered();
-    if (this.#slots.areNews(clock.monotonic())) this.#announce();
+    if (this.#slots.areNews(clock.monotonic())) this.#voice.announce(this.#draining);
     const now = clock.now();
     this.#measures.look(this.#hosted).catch((error: unknown) => {
       this.#needs.log.debug({ problem: messageOf(error) }, 'functions could not be measured');
     });
     for (const hosted of this.#hosted.values()) {
-      this.#scaler.look(hosted, this.#loadOf(hosted.key));
+      this.#scaler.look(hosted, this.#loads.of(hosted.key));
     }
     this.#tellStatus();
-    instruments.replicas([...this.#hosted.values()].map((hosted) => [hosted.key, this.#replicas(hosted).length]));
+    instruments.replicas(
+      [...this.#hosted.values()].map((hosted) => [hosted.key, this.#starting.replicas(hosted).length]),
+    );
     instruments.viewAges(
       this.#neighbours.members().flatMap(({ id, announcement, lastSeen }) => {
         const at = Math.max(lastSeen, this.#neighbours.status(id)?.at ?? 0);
         return announcement === undefined ? [] : [[announcement.name, Math.max(0, now - at) / 1000] as const];
       }),
     );
-  }
-
-  #loadOf(key: FunctionKey): FunctionLoad {
-    const observed = this.#rates.latest?.functions[key];
-    const present = (observed?.inFlight ?? 0) + (observed?.queued ?? 0);
-    const inFlight = this.#slots.isPressed(key) ? Math.max(present, this.#pressure(key)) : present;
-    const cpu = this.#measures.usage(key)?.cpu;
-    return { inFlight, perSecond: this.#rates.of(key).served, cpu, queued: this.#measures.queued(key) };
-  }
-
-  /**
-   * Measured slots are few where calls slow each other down, which is so, too, where a function's replicas are fewer than the
-   * cores: what it is held back from counts as load for as many replicas as there are cores.
-   */
-  #pressure(key: FunctionKey): number {
-    const settings = this.#hosted.get(key)?.settings;
-    const isOwnMeasure = settings?.target !== undefined || (settings?.perReplica ?? 0) > 0;
-    return isOwnMeasure ? 0 : defaultPerReplica * this.#needs.cores;
   }
 
   #view(): void {
@@ -323,57 +319,24 @@ export class Agent {
         hosted: this.#hosted,
         rates: this.#rates,
         neighbours: this.#neighbours,
-        replicas: (hosted) => this.#replicas(hosted).length,
-        here: (hosted) => this.#startsHere(hosted),
+        replicas: (hosted) => this.#starting.replicas(hosted).length,
+        here: (hosted) => this.#starting.isHere(hosted),
         now: clock.now(),
       }),
     );
   }
 
   #tellStatus(): void {
-    const latest = this.#rates.latest;
-    // Peers send calls as soon as they hear of it.
-    const failing = [...this.#hosted.values()].filter((one) => this.#fault(one) !== undefined).map(({ key }) => key);
-    this.#teller.look({
-      inFlight: latest?.inFlight ?? 0,
-      slots: this.#slots.inForce,
-      ...(failing.length > 0 && { failing: failing.slice(0, maxFailing) }),
-      functions: Object.fromEntries(
-        this.#ready().map((hosted) => [
-          hosted.key,
-          {
-            inFlight: latest?.functions[hosted.key]?.inFlight ?? 0,
-            limit: this.#slots.limitOf(hosted.key, hosted.settings.perReplica * this.#needs.maxReplicas),
-            replicas: this.#replicas(hosted).length,
-          },
-        ]),
-      ),
-    });
-  }
-
-  #replicas({ ref, spec }: Hosted) {
-    return spec === undefined ? [] : this.#needs.provider.resolve(ref);
-  }
-
-  /** A call finds a replica here, or starts one. */
-  #startsHere(hosted: Hosted): boolean {
-    return hosted.spec !== undefined && hosted.ready && this.#fault(hosted) === undefined;
-  }
-
-  #fault({ ref, spec, ready, fault }: Hosted): StartFault | undefined {
-    if (spec === undefined) return undefined;
-    if (!ready) return fault;
-    return this.#needs.provider.failing?.(ref) === true ? 'failing' : undefined;
-  }
-
-  /** Why nobody can start it, as far as is known here: for callers. */
-  #problem(hosted: Hosted): string | undefined {
-    if (hosted.spec === undefined) {
-      const failing = this.#neighbours.members().some(({ id }) => this.#neighbours.fails(id, hosted.key));
-      return failing ? failsElsewhere : undefined;
-    }
-    const fault = this.#fault(hosted);
-    return fault && sentenceOf(fault);
+    this.#teller.look(
+      ownStatus({
+        latest: this.#rates.latest,
+        slots: this.#slots,
+        hosted: this.#hosted,
+        ready: this.#ready(),
+        starting: this.#starting,
+        maxReplicas: this.#needs.maxReplicas,
+      }),
+    );
   }
 
   // ---- what changes
@@ -401,7 +364,7 @@ export class Agent {
 
   #functionChanged(key: FunctionKey): void {
     const hosted = this.#hosted.get(key);
-    if (hosted !== undefined) this.#scaler.look(hosted, this.#loadOf(key));
+    if (hosted !== undefined) this.#scaler.look(hosted, this.#loads.of(key));
     this.#view();
     this.#tellStatus();
     this.#planner.want();
@@ -409,27 +372,16 @@ export class Agent {
 
   #demanded({ key, inFlight }: Demand): void {
     const hosted = this.#hosted.get(key);
-    if (hosted !== undefined) this.#scaler.look(hosted, { ...this.#loadOf(key), inFlight });
+    if (hosted !== undefined) this.#scaler.look(hosted, { ...this.#loads.of(key), inFlight });
   }
 
   #membersChanged(): void {
     this.#neighbours.update(this.#needs.membership.members());
     this.#needs.peerFetch.retain(new Set(this.#neighbours.plans().map(({ id }) => id)));
     this.#teller.repeat();
-    this.#nameNames();
+    this.#names.look(this.#neighbours.members());
     this.#view();
     this.#planner.want();
-  }
-
-  /** Once for each find. */
-  #nameNames(): void {
-    const { self, node, log } = this.#needs;
-    const before = new Set(this.#sameNames.map(tellSameName));
-    this.#sameNames = sameNames({ id: self, name: node.name }, this.#neighbours.members());
-    for (const found of this.#sameNames) {
-      const said = tellSameName(found);
-      if (!before.has(said)) log.warn({ name: found.name, nodes: found.ids }, 'nodes of one name in the federation');
-    }
   }
 
   #received(from: NodeId, message: Message): void {
@@ -443,31 +395,15 @@ export class Agent {
   }
 
   #heard(from: NodeId, status: NodeStatus): void {
-    const before = this.#neighbours.status(from);
-    const hint = this.#neighbours.heard(from, status, this.#needs.clock.now());
+    const { hint, moved } = this.#neighbours.heard(from, status, this.#needs.clock.now());
     this.#needs.dataPlane.hint([hint]);
-    if (saysTheSame(before, this.#neighbours.status(from))) return;
+    if (!moved) return;
     // Calls may wait for this.
     this.#view();
     this.#planner.want();
   }
 
   // ---- do
-
-  #announce(): void {
-    const { membership, announcement, clock } = this.#needs;
-    membership.announce({ ...announcement, slots: this.#slots.steady, draining: this.#draining });
-    this.#slots.announced(clock.monotonic());
-  }
-
-  #tell(to: NodeId | 'all', message: Message): void {
-    const { membership, log } = this.#needs;
-    const sent = to === 'all' ? membership.broadcast(message) : membership.send(to, message);
-    sent.catch((error: unknown) => {
-      const level = error instanceof SkeinError && error.code === 'too-large' ? 'warn' : 'debug';
-      log[level]({ to, kind: message.kind, problem: messageOf(error) }, 'a message could not be sent');
-    });
-  }
 
   #asked(): readonly BundleSource[] {
     return this.#neighbours.reachable().map((peer) => ({
@@ -476,16 +412,10 @@ export class Agent {
     }));
   }
 
-  /** What a function or an image name means is kept, and what runs still. */
   async #sweepBundles(): Promise<void> {
     const { catalogue, provider, clock, log } = this.#needs;
     try {
-      const named = new Set([
-        ...catalogue.list('function/').map((record) => asFunction(record).digest),
-        ...catalogue.list('image/').map((record) => asImage(record).digest),
-        ...(await provider.list()).map(({ spec }) => spec.digest),
-      ]);
-      const removed = await this.#sweeper.sweep(named, clock.monotonic());
+      const removed = await this.#sweeper.sweep(await namedBundles(catalogue, provider), clock.monotonic());
       if (removed.length > 0) log.info({ bundles: removed }, 'bundles that nothing names were removed');
     } catch (error) {
       log.warn({ problem: messageOf(error) }, 'bundles could not be swept');
@@ -502,8 +432,8 @@ export class Agent {
       draining: this.#draining,
       peers: this.#carried?.peers(this.#neighbours.plans()) ?? this.#neighbours.plans(),
       hosted: this.#hosted,
-      replicas: (hosted) => this.#replicas(hosted),
-      problem: (hosted) => this.#problem(hosted),
+      replicas: (hosted) => this.#starting.replicas(hosted),
+      problem: (hosted) => this.#starting.problem(hosted),
       routes: this.#carried?.routes(this.#routes) ?? this.#routes,
       homesToCome: ({ key, value }) =>
         homesToCome({ value }, this.#neighbours.members(), (id) => this.#neighbours.hasTold(id, key)),
@@ -513,11 +443,3 @@ export class Agent {
     });
   }
 }
-
-/** Of where functions live and fail. */
-const saysTheSame = (one: Told | undefined, other: Told | undefined): boolean =>
-  same(Object.keys(one?.status.functions ?? {}), new Set(Object.keys(other?.status.functions ?? {}))) &&
-  same([...(one?.failing ?? [])], other?.failing ?? new Set());
-
-const same = (one: readonly string[], other: ReadonlySet<string>): boolean =>
-  one.length === other.size && one.every((name) => other.has(name));

@@ -1,5 +1,8 @@
 import type { BundleStore } from '../bundles/bundle-store.ts';
+import type { Catalogue } from '../catalogue/catalogue.ts';
+import { asFunction, asImage } from '../catalogue/values.ts';
 import type { Digest } from '../domain/ids.ts';
+import type { FunctionProvider } from '../providers/provider.ts';
 
 /** A bundle that nothing names is kept so long: it may have been sent for a deployment that is about to come. */
 const graceMs = 60 * 60_000;
@@ -32,3 +35,14 @@ export class BundleSweeper {
     return removed;
   }
 }
+
+/** Those that a function or the name of an image stands for, and those that still run. */
+export const namedBundles = async (
+  catalogue: Pick<Catalogue, 'list'>,
+  provider: Pick<FunctionProvider, 'list'>,
+): Promise<ReadonlySet<Digest>> =>
+  new Set([
+    ...catalogue.list('function/').map((record) => asFunction(record).digest),
+    ...catalogue.list('image/').map((record) => asImage(record).digest),
+    ...(await provider.list()).map(({ spec }) => spec.digest),
+  ]);

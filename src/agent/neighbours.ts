@@ -27,11 +27,18 @@ export class Neighbours {
     for (const id of this.#known.keys()) if (!ids.has(id)) this.#known.delete(id);
   }
 
-  heard(from: NodeId, { range, failing = [], ...status }: NodeStatus, now: number): PeerHint {
-    const before = range === undefined ? {} : outside(range, this.#known.get(from)?.status.functions ?? {});
-    const functions = { ...before, ...status.functions };
-    this.#known.set(from, { status: { ...status, functions }, failing: new Set(failing), at: now });
-    return { id: from, ...status };
+  /** `hint`: for the data plane. `moved`: other functions live there than before, or fail. */
+  heard(
+    from: NodeId,
+    { range, failing = [], ...status }: NodeStatus,
+    now: number,
+  ): { readonly hint: PeerHint; readonly moved: boolean } {
+    const before = this.#known.get(from);
+    const kept = range === undefined ? {} : outside(range, before?.status.functions ?? {});
+    const functions = { ...kept, ...status.functions };
+    const told: Told = { status: { ...status, functions }, failing: new Set(failing), at: now };
+    this.#known.set(from, told);
+    return { hint: { id: from, ...status }, moved: !saysTheSame(before, told) };
   }
 
   members(): readonly Member[] {
@@ -104,3 +111,11 @@ const outside = ({ from, to }: Range, functions: NodeStatus['functions']): NodeS
 
 /** To one significant digit: 0.3, 2, 40 ms. */
 const roundRtt = (ms: number): number => (ms <= 0 ? 0 : Number(ms.toPrecision(1)));
+
+/** Of where functions live and fail. */
+const saysTheSame = (one: Told | undefined, other: Told): boolean =>
+  same(Object.keys(one?.status.functions ?? {}), new Set(Object.keys(other.status.functions))) &&
+  same([...(one?.failing ?? [])], other.failing);
+
+const same = (one: readonly string[], other: ReadonlySet<string>): boolean =>
+  one.length === other.size && one.every((name) => other.has(name));
