@@ -1,5 +1,5 @@
 import { request } from 'node:http';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, test as base } from 'vitest';
 import { codeOf } from '../domain/errors.ts';
 import type { FunctionRef } from '../domain/function.ts';
 import type { ReplicaPlan } from '../routing/plan.ts';
@@ -39,26 +39,34 @@ export type Lacks = {
   readonly broken?: string;
 };
 
+const ref: FunctionRef = { name: 'hello', namespace: 'openfaas-fn' };
+
+type Opened = {
+  readonly harness: ProviderHarness;
+  readonly provider: FunctionProvider;
+  readonly hello: (revision?: string, text?: string) => Promise<FunctionSpec>;
+};
+
 /** Every provider that runs functions itself keeps these promises. `open` gives a fresh, started one. */
 export const providerConformance = (name: string, open: () => Promise<ProviderHarness>, lacks: Lacks = {}): void => {
   const ifBroken = (sentence: string): string =>
     lacks.broken === undefined ? sentence : `${sentence} (does not apply: ${lacks.broken})`;
 
-  describe(`${name} is a function provider that`, () => {
-    const ref: FunctionRef = { name: 'hello', namespace: 'openfaas-fn' };
-    let harness: ProviderHarness;
-    let provider: FunctionProvider;
+  /** Each test has a provider of its own: most of their time is waiting, which they do beside each other. */
+  const it = base.extend<Opened>({
+    // oxlint-disable-next-line no-empty-pattern
+    harness: async ({}, use) => {
+      const harness = await open();
+      await use(harness);
+      await harness.close();
+    },
+    provider: ({ harness }, use) => use(harness.provider),
+    hello: ({ harness }, use) =>
+      use((revision = '1', text = 'hello') => harness.spec(ref, revision, { kind: 'answers', text })),
+  });
 
-    beforeEach(async () => {
-      harness = await open();
-      provider = harness.provider;
-    });
-    afterEach(() => harness.close());
-
-    const hello = (revision = '1', text = 'hello'): Promise<FunctionSpec> =>
-      harness.spec(ref, revision, { kind: 'answers', text });
-
-    it('runs as many replicas as were asked for, each of which answers', async () => {
+  describe.concurrent(`${name} is a function provider that`, () => {
+    it('runs as many replicas as were asked for, each of which answers', async ({ provider, hello }) => {
       const spec = await hello();
       await provider.deploy(spec, 2);
       const replicas = provider.resolve(ref);
@@ -71,13 +79,13 @@ export const providerConformance = (name: string, open: () => Promise<ProviderHa
       expect(await provider.list()).toEqual([{ spec, replicas: 2, available: 2 }]);
     });
 
-    it('knows a function of which nothing runs', async () => {
+    it('knows a function of which nothing runs', async ({ provider, hello }) => {
       await provider.deploy(await hello(), 0);
       expect(provider.resolve(ref)).toEqual([]);
       expect(await provider.list()).toMatchObject([{ replicas: 0, available: 0 }]);
     });
 
-    it('keeps functions of one name in different namespaces apart', async () => {
+    it('keeps functions of one name in different namespaces apart', async ({ harness, provider, hello }) => {
       const other = { name: ref.name, namespace: 'dev' };
       await provider.deploy(await hello(), 1);
       await provider.deploy(await harness.spec(other, '1', { kind: 'answers', text: 'dev' }), 1);
@@ -86,12 +94,12 @@ export const providerConformance = (name: string, open: () => Promise<ProviderHa
       expect(await call(one(provider, ref))).toBe('hello');
     });
 
-    it('hands on the bound of a replica that max_inflight sets', async () => {
+    it('hands on the bound of a replica that max_inflight sets', async ({ harness, provider }) => {
       await provider.deploy(await harness.spec(ref, '1', { kind: 'answers', text: '' }, { max_inflight: '3' }), 1);
       expect(one(provider, ref).maxInFlight).toBe(3);
     });
 
-    it('refuses to deploy what is there, and to change or remove what is not', async () => {
+    it('refuses to deploy what is there, and to change or remove what is not', async ({ provider, hello }) => {
       const spec = await hello();
       expect(await fault(provider.update(spec))).toBe('not-found');
       expect(await fault(provider.scale(ref, 1))).toBe('not-found');
@@ -101,19 +109,22 @@ export const providerConformance = (name: string, open: () => Promise<ProviderHa
       expect(await fault(provider.deploy(spec, 0))).toBe('exists');
     });
 
-    it('refuses what cannot be run at all, and forgets it', async () => {
+    it('refuses what cannot be run at all, and forgets it', async ({ harness, provider }) => {
       expect(await fault(provider.deploy(await harness.spec(ref, '1', { kind: 'impossible' }), 0))).toBe('invalid');
       expect(await provider.list()).toEqual([]);
     });
 
-    it.skipIf(lacks.broken)(ifBroken('remembers a function that did not become ready, with the reason'), async () => {
-      expect(await fault(provider.deploy(await harness.spec(ref, '1', { kind: 'broken' }), 1))).toBe('unavailable');
-      const [status] = await provider.list();
-      expect(status).toMatchObject({ replicas: 1, available: 0 });
-      expect(status?.problem).toContain('broken');
-    });
+    it.skipIf(lacks.broken)(
+      ifBroken('remembers a function that did not become ready, with the reason'),
+      async ({ harness, provider }) => {
+        expect(await fault(provider.deploy(await harness.spec(ref, '1', { kind: 'broken' }), 1))).toBe('unavailable');
+        const [status] = await provider.list();
+        expect(status).toMatchObject({ replicas: 1, available: 0 });
+        expect(status?.problem).toContain('broken');
+      },
+    );
 
-    it('scales up and down to nothing and up again', async () => {
+    it('scales up and down to nothing and up again', async ({ provider, hello }) => {
       await provider.deploy(await hello(), 0);
       await provider.scale(ref, 3);
       expect(provider.resolve(ref)).toHaveLength(3);
@@ -125,20 +136,20 @@ export const providerConformance = (name: string, open: () => Promise<ProviderHa
       expect(await call(one(provider, ref))).toBe('hello');
     });
 
-    it('answers everyone who waits for the same replica', async () => {
+    it('answers everyone who waits for the same replica', async ({ provider, hello }) => {
       await provider.deploy(await hello(), 0);
       await Promise.all([provider.scale(ref, 1), provider.scale(ref, 1), provider.scale(ref, 1)]);
       expect(provider.resolve(ref)).toHaveLength(1);
     });
 
-    it('cuts no running call when replicas go', async () => {
+    it('cuts no running call when replicas go', async ({ harness, provider }) => {
       await provider.deploy(await harness.spec(ref, '1', { kind: 'dawdles' }), 1);
       const running = await begin(one(provider, ref));
       await provider.scale(ref, 0);
       expect(await running.rest).toBe('firstlast');
     });
 
-    it('cuts no running call when the function is removed', async () => {
+    it('cuts no running call when the function is removed', async ({ harness, provider }) => {
       await provider.deploy(await harness.spec(ref, '1', { kind: 'dawdles' }), 1);
       const running = await begin(one(provider, ref));
       const removed = provider.remove(ref);
@@ -148,14 +159,14 @@ export const providerConformance = (name: string, open: () => Promise<ProviderHa
       expect(await provider.list()).toEqual([]);
     });
 
-    it('still answers what is sent in the moment after a replica left', async () => {
+    it('still answers what is sent in the moment after a replica left', async ({ provider, hello }) => {
       await provider.deploy(await hello(), 1);
       const leaving = one(provider, ref);
       await provider.scale(ref, 0);
       expect(await call(leaving)).toBe('hello');
     });
 
-    it('never has too few replicas while it updates, and ends with the new revision', async () => {
+    it('never has too few replicas while it updates, and ends with the new revision', async ({ provider, hello }) => {
       await provider.deploy(await hello('1', 'old'), 2);
       let fewest = 2;
       provider.onChange(() => (fewest = Math.min(fewest, provider.resolve(ref).length)));
@@ -165,7 +176,7 @@ export const providerConformance = (name: string, open: () => Promise<ProviderHa
       for (const replica of provider.resolve(ref)) expect(await call(replica)).toBe('new');
     });
 
-    it('changes nothing when told the same revision again', async () => {
+    it('changes nothing when told the same revision again', async ({ provider, hello }) => {
       await provider.deploy(await hello(), 1);
       const before = provider.resolve(ref);
       await provider.update(await hello());
@@ -174,7 +185,7 @@ export const providerConformance = (name: string, open: () => Promise<ProviderHa
 
     it.skipIf(lacks.broken)(
       ifBroken('goes on with the old revision when the new one does not become ready'),
-      async () => {
+      async ({ harness, provider, hello }) => {
         await provider.deploy(await hello(), 1);
         const before = provider.resolve(ref);
         expect(await fault(provider.update(await harness.spec(ref, '2', { kind: 'broken' })))).toBe('unavailable');
@@ -185,21 +196,21 @@ export const providerConformance = (name: string, open: () => Promise<ProviderHa
       },
     );
 
-    it('takes the scale it is told while it updates', async () => {
+    it('takes the scale it is told while it updates', async ({ provider, hello }) => {
       await provider.deploy(await hello('1', 'old'), 1);
       await Promise.all([hello('2', 'new').then((spec) => provider.update(spec)), provider.scale(ref, 2)]);
       await provider.scale(ref, 2);
       expect(provider.resolve(ref).map(({ version }) => version)).toEqual(['2', '2']);
     });
 
-    it('goes on with the old revision when the new one cannot be run at all', async () => {
+    it('goes on with the old revision when the new one cannot be run at all', async ({ harness, provider, hello }) => {
       await provider.deploy(await hello(), 1);
       const before = provider.resolve(ref);
       expect(await fault(provider.update(await harness.spec(ref, '2', { kind: 'impossible' })))).toBe('invalid');
       expect(provider.resolve(ref)).toEqual(before);
     });
 
-    it('replaces a replica that crashed', async () => {
+    it('replaces a replica that crashed', async ({ harness, provider, hello }) => {
       await provider.deploy(await hello(), 1);
       const first = one(provider, ref);
       const replaced = changed(provider, ref, (replicas) => replicas.some(({ id }) => id !== first.id));
@@ -209,7 +220,7 @@ export const providerConformance = (name: string, open: () => Promise<ProviderHa
       expect(await call(one(provider, ref))).toBe('hello');
     });
 
-    it('refuses more replicas than it can hold, naming the limit', async () => {
+    it('refuses more replicas than it can hold, naming the limit', async ({ provider, hello }) => {
       await provider.deploy(await hello(), 1);
       await expect(provider.scale(ref, 1_000_000)).rejects.toMatchObject({
         code: 'unavailable',
@@ -218,7 +229,7 @@ export const providerConformance = (name: string, open: () => Promise<ProviderHa
       expect(provider.resolve(ref)).toHaveLength(1);
     });
 
-    it('gives out what replicas wrote, where it keeps that', async () => {
+    it('gives out what replicas wrote, where it keeps that', async ({ harness, provider }) => {
       expect('logs' in provider).toBe('says' in harness);
       if (!('logs' in provider) || harness.says === undefined) return;
       const ended = new AbortController();
@@ -252,7 +263,7 @@ export const providerConformance = (name: string, open: () => Promise<ProviderHa
       expect(await texts({})).toContain('a word');
     });
 
-    it('tells listeners until they have heard enough', async () => {
+    it('tells listeners until they have heard enough', async ({ provider, hello }) => {
       const heard: FunctionRef[] = [];
       const end = provider.onChange((changed) => heard.push(changed));
       await provider.deploy(await hello(), 1);

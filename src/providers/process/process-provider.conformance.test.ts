@@ -86,7 +86,8 @@ for (const [mode, files, lacks] of modes) {
   providerConformance(
     `ProcessProvider in ${mode}`,
     async () => {
-      const bench = await makeProvider();
+      // Several tests start theirs at once.
+      const bench = await makeProvider({ readyTimeoutMs: 40_000 });
       return {
         provider: bench.provider,
         spec: async (ref, revision, behaviour, env) => bench.spec(ref, revision, files(behaviour), env),
