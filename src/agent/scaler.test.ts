@@ -7,10 +7,11 @@ import { functionKey, parseDigest, type Digest } from '../domain/ids.ts';
 import { MemoryProvider } from '../providers/memory/memory-provider.ts';
 import { ManualClock } from '../std/clock.ts';
 import { silentLog } from '../telemetry/log.ts';
+import type { FunctionLoad } from './function-loads.ts';
 import type { Hosted } from './hosted.ts';
 import { settingsOf } from './labels.ts';
 import { KeptScale } from './kept-scale.ts';
-import { Scaler, type FunctionLoad } from './scaler.ts';
+import { Scaler } from './scaler.ts';
 
 const ref = { name: 'echo', namespace: 'openfaas-fn' };
 const digest = parseDigest(`sha256:${'0'.repeat(64)}`) as Digest;

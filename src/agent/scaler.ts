@@ -1,13 +1,13 @@
-import { freshScale, scaleReplicas, type ScaleFacts, type ScaleState } from '../autoscaler/replicas.ts';
+import { freshScale, scaleReplicas, type ScaleState } from '../autoscaler/replicas.ts';
 import { messageOf } from '../domain/errors.ts';
 import type { FunctionKey } from '../domain/ids.ts';
 import type { NodeFunction, ScaleWish } from '../gateway/needs.ts';
 import type { FunctionProvider, FunctionSpec } from '../providers/provider.ts';
 import type { Clock } from '../std/clock.ts';
 import type { Log } from '../telemetry/log.ts';
+import { measureOf, type FunctionLoad } from './function-loads.ts';
 import type { Hosted } from './hosted.ts';
 import type { AtRest, KeptScale } from './kept-scale.ts';
-import type { FunctionSettings } from './labels.ts';
 import { maxReplicasOf } from './compose-plan.ts';
 import { startMark, startsAlike } from './starts-alike.ts';
 
@@ -23,43 +23,8 @@ export type ScalerNeeds = {
 
 type Bounds = NonNullable<NodeFunction['bounds']>;
 
-/** Calls at once that a replica without a bound of its own should have: a Node process is one core's, and a core has four slots. */
-export const defaultPerReplica = 4;
-
 /** After a failure the next try waits half a second, then twice as long each time. */
 const longestRetryMs = 30_000;
-
-/** What a function has to do at this node. */
-export type FunctionLoad = {
-  /** Calls that run or wait. */
-  readonly inFlight: number;
-  /** Calls served a second. */
-  readonly perSecond: number;
-  /** What its replicas use, in thousandths of a core; undefined where it is not measured. */
-  readonly cpu?: number | undefined;
-  /** Calls of it that the asynchronous queue holds. */
-  readonly queued?: number;
-};
-
-type Measure = Pick<ScaleFacts, 'load' | 'target' | 'bound' | 'burst' | 'gradual'>;
-
-/** What the rule goes by: what the labels say, else calls at once. */
-const measureOf = ({ perReplica: bound, target }: FunctionSettings, load: FunctionLoad): Measure => {
-  if (target === undefined) {
-    return { load: load.inFlight, target: bound || defaultPerReplica, bound, burst: bound, gradual: bound === 0 };
-  }
-  const measured = { target: target.perReplica, bound, burst: bound, gradual: false };
-  switch (target.type) {
-    case 'capacity':
-      return { ...measured, load: load.inFlight, burst: Math.min(bound || Infinity, target.perReplica) };
-    case 'rps':
-      return { ...measured, load: load.perSecond };
-    case 'cpu':
-      return { ...measured, load: load.cpu ?? 0 };
-    case 'queue':
-      return { ...measured, load: load.queued ?? 0 };
-  }
-};
 
 type Entry = {
   state: ScaleState;
