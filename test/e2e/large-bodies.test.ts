@@ -8,8 +8,8 @@ import { Federation, type TestNode } from './federation.fixture.ts';
 import { until } from './until.ts';
 
 const mebibyte = 1024 ** 2;
-const bodyBytes = 512 * mebibyte;
-/** What one process may grow by: a third of the body, above what a young heap does by itself. */
+const bodyBytes = 1024 * mebibyte;
+/** What one process may grow by: far below the body, above what a young heap does by itself. */
 const mostGrowth = 160 * mebibyte;
 
 let bundles: Bundles;
@@ -69,7 +69,7 @@ const throughEcho = async (node: TestNode, bytes: number, onPart: () => void): P
 test.each([
   [2, 'where it is served'],
   [1, 'through a peer'],
-])('half a gibibyte goes in and out with flat memory at node-%i, %s', async (index) => {
+])('a gibibyte goes in and out with flat memory at node-%i, %s', async (index) => {
   const node = federation.node(index);
   const watched = new Map<string, { readonly pid: number; readonly before: number; most: number }>();
   const watch = (name: string, pid: number): void => {
