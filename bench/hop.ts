@@ -15,7 +15,8 @@ import { inTurn, ratioIn, showSpread, spreadIn, spreadOf } from './lib/statistic
 import { runWrk, type Measured } from './lib/wrk.ts';
 
 const about = `One hop, from the client to the replica: 11 bytes POSTed by wrk to one replica of \`echo\`, with keep-alive on both sides, straight,
-through HAProxy alone, through either data plane, and through HAProxy in front of the embedded one. All take turns.`;
+through HAProxy alone, through HAProxy that adds the headers of a gateway and nothing else, through either data plane, and through HAProxy
+in front of the embedded one. All take turns.`;
 
 const options = readOptions('hop', about, {
   connections: { help: 'connections, divided by commas', fallback: '1,10,32,50' },
@@ -29,7 +30,7 @@ const rounds = positive(options.rounds);
 const body = 'Hello Skein';
 const target = { timesAlone: 1.15, addedCpuUs: 120 };
 
-const names = ['direct', 'HAProxy alone', 'haproxy', 'embedded', 'HAProxy → embedded'] as const;
+const names = ['direct', 'HAProxy alone', 'with headers', 'haproxy', 'embedded', 'HAProxy → embedded'] as const;
 
 type Way = {
   readonly url: string;
@@ -59,8 +60,8 @@ const measure = async (): Promise<readonly Case[]> => {
   const path = join(folder, 'replica');
   const direct = await startDirect({ path });
   const stops: (() => Promise<void>)[] = [];
-  const plain = async (address: string): Promise<PlainHaproxy> => {
-    const proxy = await PlainHaproxy.start([{ address, weight: 1 }]);
+  const plain = async (address: string, asGateway = false): Promise<PlainHaproxy> => {
+    const proxy = await PlainHaproxy.start([{ address, weight: 1 }], { asGateway });
     stops.push(() => proxy.stop());
     return proxy;
   };
@@ -79,13 +80,14 @@ const measure = async (): Promise<readonly Case[]> => {
     return started;
   };
   try {
-    const alone = await plain(`unix@${path}`);
+    const [alone, withHeaders] = [await plain(`unix@${path}`), await plain(`unix@${path}`, true)];
     const [haproxy, embedded] = [await node(openHaproxy), await node(openEmbedded)];
     const front = await plain(`127.0.0.1:${embedded.port}`);
     const planeMs = ({ facts }: TestNode): number => cpuMsOf(planeOf(facts.folder));
     const ways: readonly Way[] = [
       { url: `http://127.0.0.1:${direct.port}/`, proxyMs: () => 0 },
       { url: alone.url, proxyMs: () => alone.cpuMs() },
+      { url: `${withHeaders.url}function/hop`, proxyMs: () => withHeaders.cpuMs() },
       { url: `${haproxy.url}/function/hop`, proxyMs: () => planeMs(haproxy) },
       { url: `${embedded.url}/function/hop`, proxyMs: () => planeMs(embedded) },
       { url: `${front.url}function/hop`, proxyMs: () => front.cpuMs() + planeMs(embedded) },
@@ -119,11 +121,12 @@ const byWay = (
 });
 
 const targetRow = ({ connections: count, runs }: Case): readonly string[] => {
-  const [direct = [], alone = [], haproxy = [], embedded = []] = runs;
+  const [direct = [], alone = [], withHeaders = [], haproxy = [], embedded = []] = runs;
   const added = spreadOf(embedded.map((run, index) => wholeUs(run) - wholeUs(direct[index]!)));
   return [
     String(count),
     showSpread(ratioIn(haproxy, alone, proxyUs), 2),
+    showSpread(ratioIn(haproxy, withHeaders, proxyUs), 2),
     showSpread(ratioIn(haproxy, alone, wholeUs), 2),
     showSpread(ratioIn(haproxy, alone, perSecond), 2),
     showSpread(added, 0),
@@ -133,7 +136,14 @@ const targetRow = ({ connections: count, runs }: Case): readonly string[] => {
 const tablesOf = (cases: readonly Case[]): readonly Table[] => [
   {
     title: `The targets: the haproxy plane costs at most ${target.timesAlone} times HAProxy alone, the embedded one adds at most ${target.addedCpuUs} µs`,
-    header: ['c', 'CPU of the proxy', 'with the replica’s', 'requests per second', 'embedded adds, µs'],
+    header: [
+      'c',
+      'CPU of the proxy',
+      'of one with headers',
+      'with the replica’s',
+      'requests per second',
+      'embedded adds, µs',
+    ],
     rows: cases.map(targetRow),
   },
   byWay('CPU between client and replica, µs a request', cases, (runs) => showSpread(spreadIn(runs, proxyUs), 0)),

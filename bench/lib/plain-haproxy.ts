@@ -11,6 +11,27 @@ import { cpuMsOf, treeOf } from './processes.ts';
 export type PlainServer = { readonly address: string; readonly weight: number };
 
 /**
+ * What a gateway for functions says and tidies, in HAProxy's usual rules: who called and when, a call's id, the node, how long it
+ * took. No more: nothing is counted, bounded or chosen, and no other header is looked at.
+ */
+const gatewayRules = [
+  'option forwardfor',
+  'http-request set-var(txn.started) date(0,us)',
+  'http-request set-var(txn.call) uuid()',
+  'http-request replace-path ^/function/[^/]+/?(.*)$ /\\1',
+  'http-request set-header X-Forwarded-Host %[req.hdr(host)]',
+  'http-request set-header X-Forwarded-Proto http',
+  'http-request set-header X-Start-Time %[var(txn.started)]000',
+  'http-request set-header X-Call-Id %[var(txn.call)]',
+  'http-request set-header X-Skein-Node alone',
+  'http-response set-var(txn.took) date(0,us),sub(txn.started)',
+  'http-response set-header X-Duration-Seconds %[var(txn.took),div(1000000)].%[var(txn.took),mod(1000000),add(1000000),concat(),bytes(1,6)]',
+  'http-response set-header X-Call-Id %[var(txn.call)]',
+  'http-response set-header X-Start-Time %[var(txn.started)]000',
+  'http-response set-header X-Skein-Node alone',
+];
+
+/**
  * HAProxy without Skein, as an operator would put it in front of a few servers: one frontend, one backend, connections
  * kept on both sides. What changes is rendered into its configuration anew, as the published systems do it.
  */
@@ -19,9 +40,11 @@ export class PlainHaproxy {
   readonly #folder: string;
   readonly #port: number;
   readonly #process: HaproxyProcess;
+  readonly #rules: readonly string[];
   #admin: AdminSocket | undefined;
 
-  private constructor(folder: string, port: number) {
+  private constructor(folder: string, port: number, rules: readonly string[]) {
+    this.#rules = rules;
     this.#folder = folder;
     this.#port = port;
     this.url = `http://127.0.0.1:${port}/`;
@@ -34,8 +57,13 @@ export class PlainHaproxy {
     });
   }
 
-  static async start(servers: readonly PlainServer[]): Promise<PlainHaproxy> {
-    const proxy = new PlainHaproxy(await mkdtemp(join(tmpdir(), 'skein-haproxy-')), await freePort());
+  /** `asGateway`: with the headers that a node adds to a call and its answer. */
+  static async start(
+    servers: readonly PlainServer[],
+    { asGateway = false }: { readonly asGateway?: boolean } = {},
+  ): Promise<PlainHaproxy> {
+    const folder = await mkdtemp(join(tmpdir(), 'skein-haproxy-'));
+    const proxy = new PlainHaproxy(folder, await freePort(), asGateway ? gatewayRules : []);
     await proxy.#render(servers);
     proxy.#admin = await proxy.#process.start(proxy.#file);
     return proxy;
@@ -98,6 +126,7 @@ export class PlainHaproxy {
       '  timeout server 75s',
       'frontend in',
       `  bind 127.0.0.1:${this.#port}`,
+      ...this.#rules.map((rule) => `  ${rule}`),
       '  default_backend servers',
       'backend servers',
       ...servers.map(({ address, weight }, index) => `  server s${index} ${address} weight ${weight}`),

@@ -1,7 +1,7 @@
 import { notRun } from '../refusals.ts';
 import { errorRules, notKept, unavailable, waitingErrors } from './refusal-rules.ts';
-import { act, hiddenAnswer, keyOf, oneHop, type Section } from './rules.ts';
-import { isQuick, oddAnswer, quickAnswer, quickRequest } from './quick.ts';
+import { act, hiddenAnswer, keyOf, oneHop, together, type Section } from './rules.ts';
+import { isQuick, quickAnswered, quickRequest } from './quick.ts';
 import { recordAnswer, recordRun } from './record-rules.ts';
 import { replicaServers, type Server } from './servers.ts';
 import { paths, type Settings } from './settings.ts';
@@ -93,6 +93,7 @@ export const peersBackend = (settings: Settings, servers: readonly Server[]): Se
 /** What every backend of a function does; `quick` calls come with nothing done to them yet. */
 export const functionDefaults = (settings: Settings): Section => {
   const { nodeName, upgradeIdleMs } = settings;
+  const servedBy = together('request', ['X-Skein-Node', nodeName], ['X-Skein-Function', '%[var(txn.key)]']);
   return [
     'defaults functions',
     ...common,
@@ -106,26 +107,22 @@ export const functionDefaults = (settings: Settings): Section => {
     'http-request disable-l7-retry unless { method GET HEAD OPTIONS }',
     'http-request set-var(txn.started) date(0,us)',
     ...recordRun(settings),
-    `http-request add-header X-Skein-Node ${nodeName}`,
-    'http-request add-header X-Skein-Function %[var(txn.key)]',
     'http-request set-timeout server var(txn.timeout)',
     'http-request set-header X-Timeout %[lua.left]ms if { var(txn.shortened) -m int 1 }',
+    `${servedBy} if !${isQuick}`,
     `http-request allow if !${isQuick}`,
     ...quickRequest(settings),
     ...recordAnswer(settings, 'if { srv_name room }'),
-    `http-response unset-var(txn.quick) if { status ge 500 } or ${oddAnswer}`,
+    ...quickAnswered,
     // The waiting room spoke for itself.
-    `http-response allow if !${isQuick} { srv_name room }`,
+    'http-response allow if { srv_name room }',
     'http-response set-var(txn.took) date(0,us),sub(txn.started)',
-    oneHop('response', ` !${isQuick}`),
-    `http-response del-header ${hiddenAnswer} if !${isQuick}`,
-    'http-response del-header keep-alive',
+    oneHop('response'),
+    `http-response del-header ${hiddenAnswer}`,
     'http-response add-header X-Duration-Seconds %[var(txn.took),div(1000000)].%[var(txn.took),mod(1000000),add(1000000),concat(),bytes(1,6)] if { res.fhdr_cnt(x-duration-seconds) eq 0 }',
     'http-response add-header X-Call-Id %[var(txn.call)]',
     `http-response add-header X-Skein-Node ${nodeName}`,
-    `http-response lua.served if !${isQuick}`,
-    `http-response allow if !${isQuick}`,
-    ...quickAnswer,
+    'http-response lua.served',
   ];
 };
 

@@ -13,7 +13,7 @@ export type Maps = { readonly [name in MapName]: ReadonlyMap<string, string> };
  * - `backends`: by its backend, the key of a function.
  * - `room`: of how many running calls there is room for one more: one entry, a range.
  * - `quick`: by the beginning of the path, functions whose calls run here whenever there is room, which HAProxy sees by
- *   itself: backend, how many may run (`any` where the slots bound them), for how long, milliseconds, and the key.
+ *   itself: how many may run (`any` where the slots bound them), for how long, milliseconds, backend, and the key.
  * - `peers`: by server name, their size and distance.
  * - `keys`: by Ed25519 key, the server name of who may call the peer listener.
  * - `ids`: by server name, the node's id.
@@ -46,7 +46,7 @@ const make = (shape: Shape): Maps => {
         const bound = plan.draining ? undefined : quickBound(function_);
         if (bound === undefined) return [];
         const most = bound >= plan.slots ? 'any' : whole(bound);
-        const entry = `f${shape.slots[key]}:${most}:${whole(Math.max(1, function_.timeoutMs))}:${key}`;
+        const entry = `${most}:${whole(Math.max(1, function_.timeoutMs))}:f${shape.slots[key]}:${key}`;
         return pathsOf(key).map((path) => [path, entry] as const);
       }),
     ),

@@ -20,8 +20,8 @@ import {
   upgrades,
   type Section,
 } from './rules.ts';
-import { recordAgain, recordCall, recordCallsOnly, recordEnd, recordSaid } from './record-rules.ts';
-import { isQuick, quickConnection, quickEnd, quickRules } from './quick.ts';
+import { recordAgain, recordCall, recordCallsOnly, recordEnd, recordQuick, recordSaid } from './record-rules.ts';
+import { isQuick, quickAnswer, quickConnection, quickEnd, quickRules } from './quick.ts';
 import { paths, type Settings } from './settings.ts';
 import { hostText } from './words.ts';
 
@@ -32,7 +32,8 @@ export const publicFrontend = (settings: Settings): Section => [
   'frontend public from base',
   'no log',
   `timeout client ${leastIntakeMs}ms`,
-  `bind ${hostText(settings.gateway.host, settings.gateway.port)} backlog 2048`,
+  // HTTP/1.1 is all that is spoken here, and `quickAnswer` counts on it.
+  `bind ${hostText(settings.gateway.host, settings.gateway.port)} backlog 2048 proto h1`,
   'maxconn 20000',
   ...recordCall(settings),
   ...quickConnection,
@@ -53,13 +54,15 @@ export const publicFrontend = (settings: Settings): Section => [
   `${inward} if ${isFunction}`,
   `http-request lua.enter if ${isFunction} !{ var(txn.act) -m found }`,
   ...tracking,
-  ...recordSaid(settings),
+  ...quickAnswer(settings),
+  ...recordQuick(settings),
   quickEnd,
+  ...recordSaid(settings),
   'http-after-response set-header X-Start-Time %[var(txn.begun)]000 if { var(txn.begun) -m found }',
   'http-after-response set-header X-Start-Time %[var(txn.started)]000 if !{ var(txn.begun) -m found } { var(txn.started) -m found }',
   counting(settings),
   ...recordEnd(settings),
-  `use_backend %[var(txn.quick),field(1,:)] if ${isQuick}`,
+  `use_backend %[var(txn.quick),field(3,:)] if ${isQuick}`,
   ...destinations,
   "use_backend later if { path_beg /async-function/ } { path,field(3,/) -m reg '^[-a-zA-Z_0-9.]+$' }",
   'default_backend system',

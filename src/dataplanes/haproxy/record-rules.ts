@@ -119,6 +119,10 @@ export const recordSaid = (settings: Settings): Section =>
     'http-after-response set-var(txn.by) res.fhdr(x-skein-node)',
   ]);
 
+/** Of an answer to a quick call, which leaves before `recordSaid` and has no reason: last of the rules for it. */
+export const recordQuick = (settings: Settings): Section =>
+  wherever(settings, [`http-response set-var(txn.by) str(${settings.nodeName})`]);
+
 /** Last in such a frontend: also answers that HAProxy makes by itself have a length. */
 export const recordEnd = (settings: Settings): Section =>
   wherever(
