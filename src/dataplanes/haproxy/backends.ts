@@ -1,6 +1,6 @@
 import { notRun } from '../refusals.ts';
 import { errorRules, notKept, unavailable, waitingErrors } from './refusal-rules.ts';
-import { act, hiddenAnswer, keyOf, oneHop, together, type Section } from './rules.ts';
+import { act, addHeaders, hiddenAnswer, keyOf, oneHop, type Section } from './rules.ts';
 import { isQuick, quickAnswered, quickRequest } from './quick.ts';
 import { recordAnswer, recordRun } from './record-rules.ts';
 import { replicaServers, type Server } from './servers.ts';
@@ -93,7 +93,10 @@ export const peersBackend = (settings: Settings, servers: readonly Server[]): Se
 /** What every backend of a function does; `quick` calls come with nothing done to them yet. */
 export const functionDefaults = (settings: Settings): Section => {
   const { nodeName, upgradeIdleMs } = settings;
-  const servedBy = together('request', ['X-Skein-Node', nodeName], ['X-Skein-Function', '%[var(txn.key)]']);
+  const servedBy = [
+    ['X-Skein-Node', nodeName],
+    ['X-Skein-Function', '%[var(txn.key)]'],
+  ] as const;
   return [
     'defaults functions',
     ...common,
@@ -109,7 +112,7 @@ export const functionDefaults = (settings: Settings): Section => {
     ...recordRun(settings),
     'http-request set-timeout server var(txn.timeout)',
     'http-request set-header X-Timeout %[lua.left]ms if { var(txn.shortened) -m int 1 }',
-    `${servedBy} if !${isQuick}`,
+    ...addHeaders('request', servedBy, ` if !${isQuick}`),
     `http-request allow if !${isQuick}`,
     ...quickRequest(settings),
     ...recordAnswer(settings, 'if { srv_name room }'),

@@ -32,7 +32,7 @@ export const publicFrontend = (settings: Settings): Section => [
   'frontend public from base',
   'no log',
   `timeout client ${leastIntakeMs}ms`,
-  // HTTP/1.1 is all that is spoken here, and `quickAnswer` counts on it.
+  // HTTP/1.1 is all that is spoken here; without a word HAProxy would also hear clients that begin with HTTP/2.
   `bind ${hostText(settings.gateway.host, settings.gateway.port)} backlog 2048 proto h1`,
   'maxconn 20000',
   ...recordCall(settings),

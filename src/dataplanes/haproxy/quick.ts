@@ -1,4 +1,4 @@
-import { clientHeaders, hidden, hiddenAnswers, inward, keptBytes, together, type HeaderText } from './rules.ts';
+import { addHeaders, clientHeaders, hidden, hiddenAnswers, inward, keptBytes, type HeaderText } from './rules.ts';
 import { paths, type Settings } from './settings.ts';
 
 /**
@@ -70,15 +70,14 @@ export const quickRequest = ({ nodeName, trustedProxies }: Settings): readonly s
     'http-request set-timeout server var(txn.quick),field(2,:)',
     inward,
     ...(trusting ? forwarded.map(unlessSaid) : []),
-    together(
-      'request',
+    ...addHeaders('request', [
       ['X-Forwarded-For', '%[var(sess.from)]'],
       ...(trusting ? [] : forwarded),
       ['X-Start-Time', '%[var(txn.started)]000'],
       ['X-Call-Id', '%[var(txn.call)]'],
       ['X-Skein-Node', nodeName],
       ['X-Skein-Function', '%[var(txn.key)]'],
-    ),
+    ]),
   ];
 };
 
@@ -106,13 +105,12 @@ export const quickAnswered: readonly string[] = [
 export const quickAnswer = ({ nodeName }: Settings): readonly string[] => [
   'http-response allow if !{ var(txn.span) -m found }',
   'http-response del-header keep-alive',
-  together(
-    'response',
+  ...addHeaders('response', [
     ['X-Duration-Seconds', '0.%[var(txn.span),add(1000000),lower,bytes(1,6)]'],
     ['X-Call-Id', '%[var(txn.call)]'],
     ['X-Skein-Node', nodeName],
     ['X-Start-Time', '%[var(txn.started)]000'],
-  ),
+  ]),
   'http-response sc-inc-gpc1(1)',
   'http-response sc-set-gpt0(1) sc_get_gpt0(1),mul(100),add(txn.span),div(100)',
 ];

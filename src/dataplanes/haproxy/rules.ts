@@ -10,22 +10,14 @@ export type Section = readonly string[];
  */
 export const keptBytes = ({ maxHeaderBytes }: Settings): number => Math.max(16 * 1024, maxHeaderBytes);
 
-/** A name and a format. What strangers said cannot end a line in it: HAProxy writes control characters of `%[…]` as `%0D`. */
+/** A name and a format. */
 export type HeaderText = readonly [name: string, value: string];
 
-/**
- * Several headers by one rule: HAProxy writes the text of a value into the head as it stands, so it may hold the lines that
- * follow. Rules of their own would cost each call some 800 instructions a header. Only where HTTP/1.1 is spoken, and where no
- * rule that comes after looks for them: it would find the first alone.
- */
-export const together = (
+export const addHeaders = (
   direction: 'request' | 'response',
-  [name, first]: HeaderText,
-  ...others: readonly HeaderText[]
-): string => {
-  const value = [first, ...others.map(([also, text]) => `${also.toLowerCase()}: ${text}`)].join('\\r\\n');
-  return `http-${direction} add-header ${name} "${value}"`;
-};
+  headers: readonly HeaderText[],
+  condition = '',
+): readonly string[] => headers.map(([name, value]) => `http-${direction} add-header ${name} ${value}${condition}`);
 
 export const isFunction = '{ var(txn.key) -m found }';
 export const act = (...acts: readonly string[]): string => `{ var(txn.act) -m str ${acts.join(' ')} }`;
