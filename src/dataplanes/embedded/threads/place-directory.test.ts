@@ -14,6 +14,7 @@ import {
   type Live,
 } from '../../../routing/live.ts';
 import type { FunctionPlan, Plan } from '../../../routing/plan.ts';
+import { placesOf } from '../../../routing/places.ts';
 import { PlaceDirectory, type PlaceChanges } from './place-directory.ts';
 import { SharedMemory } from './shared-memory.ts';
 import { SharedPlaces } from './shared-places.ts';
@@ -223,6 +224,15 @@ describe('numbers of places', () => {
     }
     expect(highest).toBeLessThan(10);
     const many = Array.from({ length: 270_000 }, (_, index) => `r${index}`);
-    expect(() => directory.changesTo(planOf(1_001, { functions: [many], peers: [] }))).toThrow(/embeddedThreads/);
+    const tooMany = planOf(1_001, { functions: [['r1000'], many], peers: peerIds });
+    expect(() => directory.changesTo(tooMany)).toThrow(/embeddedThreads/);
+    // As if it had never come: what is in force keeps its numbers, and what comes next is given some.
+    expect(directory.changesTo(planOf(1_002, { functions: [['r1000']], peers: [] }))).toEqual({
+      added: [],
+      removed: [],
+    });
+    const next = directory.changesTo(planOf(1_003, { functions: [['r1000'], ['r1']], peers: [] }));
+    expect(next.added.map(([name]) => name)).toEqual(placesOf(keys[1] as FunctionKey, functionPlan(['r1'], []), []));
+    expect(Math.max(...next.added.map(([, number]) => number))).toBeLessThan(12);
   });
 });

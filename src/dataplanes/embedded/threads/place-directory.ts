@@ -8,6 +8,8 @@ export type PlaceChanges = {
   readonly removed: readonly string[];
 };
 
+type FunctionPlaces = { readonly shape: string; readonly names: readonly string[] };
+
 /** Where the node's own place is, whatever the plan. */
 export const nodeNumber = 0;
 
@@ -18,7 +20,7 @@ export const nodeNumber = 0;
  */
 export class PlaceDirectory {
   readonly #memory: SharedMemory;
-  readonly #functions = new Map<FunctionKey, { readonly shape: string; readonly names: readonly string[] }>();
+  #functions: ReadonlyMap<FunctionKey, FunctionPlaces> = new Map();
   #peers: readonly string[] = [];
   readonly #numbers = new Map<string, number>();
   /** Of names that the plan knows no more. */
@@ -34,36 +36,47 @@ export class PlaceDirectory {
   changesTo(plan: Plan): PlaceChanges {
     const wanted = new Set<string>();
     const removed = new Set<string>();
+    const functions = new Map<FunctionKey, FunctionPlaces>();
     const peers = plan.peers.map(({ id }) => id).join(' ');
     const peerNames = plan.peers.map(({ id }) => peerPlace(id));
     for (const place of this.#peers) removed.add(place);
     for (const place of peerNames) if (!removed.delete(place)) wanted.add(place);
-    this.#peers = peerNames;
     for (const [name, planned] of Object.entries(plan.functions)) {
       const key = name as FunctionKey;
       // Plans come several times a second, and nearly all change weights.
       const shape = `${planned.replicas.map(({ id }) => id).join(' ')},${peers}`;
       const before = this.#functions.get(key);
-      if (before?.shape === shape) continue;
+      if (before?.shape === shape) {
+        functions.set(key, before);
+        continue;
+      }
       const names = placesOf(key, planned, plan.peers);
-      this.#functions.set(key, { shape, names });
+      functions.set(key, { shape, names });
       for (const place of before?.names ?? []) removed.add(place);
       for (const place of names) if (!removed.delete(place)) wanted.add(place);
     }
     for (const [key, { names }] of this.#functions) {
       if (plan.functions[key] !== undefined) continue;
-      this.#functions.delete(key);
       for (const place of names) removed.add(place);
     }
     this.#reclaim(wanted);
+    this.#checkRoom(wanted);
+    this.#peers = peerNames;
+    this.#functions = functions;
     const added = [...wanted].map((place) => [place, this.#numberFor(place)] as const);
     for (const place of removed) this.#retire(place);
     return { added, removed: [...removed] };
   }
 
+  /** Before anything is changed: a plan that is refused must leave what is in force as it is. */
+  #checkRoom(wanted: ReadonlySet<string>): void {
+    let fresh = 0;
+    for (const place of wanted) if (!this.#retired.has(place)) fresh += 1;
+    checkPlaces(this.#next + Math.max(0, fresh - this.#free.length));
+  }
+
   #numberFor(place: string): number {
     const number = this.#retired.get(place) ?? this.#free.pop() ?? this.#next++;
-    checkPlaces(this.#next);
     this.#retired.delete(place);
     this.#numbers.set(place, number);
     return number;
