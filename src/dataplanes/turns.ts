@@ -9,8 +9,8 @@ export interface Turns {
   joined(): void;
   left(): void;
   /**
-   * Since when the first call of this thread's queue of the function is there, milliseconds; undefined where none is. `forSlot`: it
-   * waits for a slot of the node, which calls of other functions may take.
+   * Since when the first call of this thread's queue of the function is there, milliseconds; undefined where none is. `forSlot`: all it
+   * wants is a slot of the node, which calls of other functions may take.
    */
   tell(key: FunctionKey, since: number | undefined, forSlot: boolean): void;
   /** Whether no other thread has one that waits for the same and was there clearly before. Those who have are woken. */

@@ -1,6 +1,6 @@
 import type { FunctionKey } from '../domain/ids.ts';
 import type { Reason } from '../domain/reason.ts';
-import { decide, waitedInVain, type Decision } from '../routing/decide.ts';
+import { decide, waitedInVain, wantsSlot, type Decision } from '../routing/decide.ts';
 import { functionLive } from '../routing/live.ts';
 import { calm, mayWait, observeQueue, type Patience, type QueueFacts } from '../routing/patience.ts';
 import type { FunctionPlan, Plan } from '../routing/plan.ts';
@@ -21,7 +21,7 @@ export type WaitingCallsNeeds = {
 
 type Queue = {
   readonly calls: Call[];
-  /** Its first was last found to wait for a slot of the node. */
+  /** A slot of the node was all that its first was last found to want. */
   forSlot: boolean;
   readonly patience: Patience;
   /** Replicas were being started until just before this time (milliseconds of this process). */
@@ -58,7 +58,7 @@ export class WaitingCalls {
     call.tried = [];
     queue.calls.push(call);
     this.#joined(call.key);
-    if (queue.calls.length === 1) queue.forSlot = reason === 'full' && status === 503;
+    if (queue.calls.length === 1) queue.forSlot = this.#wantsSlot(call.key, function_);
     this.#tell(call.key, queue);
     this.#needs.onWaiting(call.key);
   }
@@ -120,7 +120,7 @@ export class WaitingCalls {
       const asked = { key, now: this.#state.now(), tried: [], hops: call.hops, again: true };
       const decision = decide(plan, live, asked, needs.random);
       if (decision.kind === 'wait') {
-        queue.forSlot = decision.reason === 'full' && decision.status === 503;
+        queue.forSlot = this.#wantsSlot(key, plan.functions[key] as FunctionPlan);
         break;
       }
       if (inTurn && decision.kind === 'serve' && !turns.isFirst(key, call.startedAt)) break;
@@ -166,6 +166,11 @@ export class WaitingCalls {
       queueMs: function_.queueMs,
       warming: now < queue.warmUntil,
     };
+  }
+
+  #wantsSlot(key: FunctionKey, function_: FunctionPlan): boolean {
+    const { plan, live } = this.#state;
+    return plan !== undefined && wantsSlot(plan, function_, live, live.functions.get(key), this.#state.now());
   }
 
   #settle(key: FunctionKey, queue: Queue, function_: FunctionPlan | undefined): void {

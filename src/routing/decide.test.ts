@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { functionKey, nodeId } from '../domain/ids.ts';
 import { seeded } from '../std/random.ts';
-import { decide, type Decision, type RouteRequest } from './decide.ts';
+import { decide, wantsSlot, type Decision, type RouteRequest } from './decide.ts';
 import {
   beginForward,
   beginLocal,
@@ -361,3 +361,32 @@ describe('in any state', () => {
     );
   });
 });
+
+describe('a call that waits', () => {
+  const wants = (function_: FunctionPlan, calls: number): boolean => {
+    const plan = planOf(function_);
+    const live = busy(plan, liveOf(plan), calls);
+    return wantsSlot(plan, function_, live, live.functions.get(key), 1_000);
+  };
+
+  it('wants a slot of the node where nothing else is in its way', () => {
+    expect([wants(functionPlan(), 4), wants(functionPlan(), 3)]).toEqual([true, false]);
+    expect(wants(functionPlan({ policy: 'weighted' }), 4)).toBe(true);
+    expect(wants(functionPlan({ policy: 'local-first', local: { weight: 1, limit: inFlight(5) } }), 4)).toBe(true);
+  });
+
+  it('wants none that would not help it', () => {
+    expect(wants(functionPlan({ replicas: [], peers: [share('a')] }), 0)).toBe(false);
+    expect(wants(functionPlan({ maxInFlight: 4 }), 4)).toBe(false);
+    expect(wants(functionPlan({ maxRate: 4 }), 4)).toBe(false);
+    const kept = { weight: 1, limit: inFlight(4) };
+    expect(wants(functionPlan({ policy: 'local-first', local: kept }), 4)).toBe(false);
+    const none = functionPlan({ policy: 'weighted', local: { weight: 0 }, peers: [share('a')] });
+    const plan = planOf(none);
+    const live = liveOf(plan);
+    for (let call = 0; call < 4; call += 1) live.running.enter(4);
+    expect(wantsSlot(plan, none, live, undefined, 1_000)).toBe(false);
+  });
+});
+
+const inFlight = (count: number) => ({ kind: 'in-flight', count }) as const;

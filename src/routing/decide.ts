@@ -88,9 +88,28 @@ export const localRoom = (
 ): Room => {
   if (function_.replicas.length === 0 && !function_.canStart) return 'none';
   if (live.running.count >= plan.slots) return 'slots';
+  return ownRoom(function_, state, now);
+};
+
+/** Without a look at the slots, which are for all functions. */
+const ownRoom = (function_: FunctionPlan, state: FunctionLive | undefined, now: number): 'yes' | 'limit' | 'rate' => {
   if (function_.maxInFlight > 0 && (state?.running.count ?? 0) >= function_.maxInFlight) return 'limit';
   if (function_.maxRate > 0 && tokens(state?.rate, function_.maxRate, now) < 1) return 'rate';
   return 'yes';
+};
+
+/** Whether a slot of this node is all that one more call of the function wants to run here. */
+export const wantsSlot = (
+  plan: Plan,
+  function_: FunctionPlan,
+  live: Live,
+  state: FunctionLive | undefined,
+  now: number,
+): boolean => {
+  if (localRoom(plan, function_, live, state, now) !== 'slots' || ownRoom(function_, state, now) !== 'yes')
+    return false;
+  if (function_.policy === 'weighted') return function_.local.weight > 0;
+  return function_.policy !== 'local-first' || withinOwnLimit(function_, state, now);
 };
 
 const tokens = (bucket: Bucket | undefined, perSecond: number, now: number): number =>
