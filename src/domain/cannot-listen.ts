@@ -18,6 +18,11 @@ export const portInUse = ({ port, purpose, setting }: WantedPort): SkeinError =>
 export const cannotListen = (host: string, wanted: WantedPort, cause: unknown): SkeinError => {
   const reason = messageOf(cause).split('\n').at(-1)?.trim() ?? '';
   if (messageOf(cause).includes('EADDRINUSE')) return portInUse(wanted);
+  // Which is what a system says that knows no SO_REUSEPORT, or another than Linux'.
+  if (messageOf(cause).includes('ENOTSUP')) {
+    const sentence = 'this system cannot share a port among threads: set dataPlane.embeddedThreads to 1';
+    return new SkeinError('unavailable', sentence, { cause });
+  }
   const { port, purpose, setting } = wanted;
   return new SkeinError(
     'unavailable',
