@@ -11,7 +11,7 @@ export type LocalRunsNeeds = {
   readonly state: PlaneState;
   readonly ends: Ends;
   readonly tunnels: Tunnels;
-  /** A call has room and waits for a replica. */
+  /** Calls have room and wait for a replica. */
   readonly onHeld: (key: FunctionKey) => void;
   /** The call had room and waited for a replica, but none can be started here any more. */
   readonly onStranded: (call: Call, function_: FunctionPlan) => void;
@@ -67,7 +67,7 @@ export class LocalRuns implements RunOwner {
     for (const key of [...this.#holding.keys()]) this.#resume(key);
   }
 
-  /** Refuses what has waited too long for a replica. */
+  /** Refuses what has waited too long for a replica, and says again for what others wait. */
   expire(): void {
     const now = this.state.now();
     for (const calls of [...this.#holding.values()]) {
@@ -76,13 +76,16 @@ export class LocalRuns implements RunOwner {
         this.ends.refuse(call, 'no-replica', 503);
       }
     }
+    for (const key of this.#holding.keys()) this.#needs.onHeld(key);
   }
 
   /** Takes out a call that waits for a replica, with its room. */
   remove(call: Call): void {
-    const held = this.#holding.get(call.key)?.filter((other) => other !== call) ?? [];
-    if (held.length > 0) this.#holding.set(call.key, held);
-    else this.#holding.delete(call.key);
+    const held = this.#holding.get(call.key);
+    const index = held?.indexOf(call) ?? -1;
+    if (held === undefined || index === -1) return;
+    held.splice(index, 1);
+    if (held.length === 0) this.#holding.delete(call.key);
     this.state.turns.left();
     this.release(call);
   }
@@ -91,23 +94,7 @@ export class LocalRuns implements RunOwner {
 
   /** The call has room; finds it a replica, or keeps it until there is one. */
   again(call: Call): void {
-    const function_ = this.state.function(call.key);
-    if (function_ === undefined) {
-      this.release(call);
-      return this.ends.refuse(call, 'unknown-function', 404);
-    }
-    const now = this.state.now();
-    if (now >= call.endsAt) {
-      this.release(call);
-      return this.ends.refuse(call, 'timeout', 504);
-    }
-    const usable = this.#broken.size === 0 ? function_ : this.#withoutBroken(function_);
-    const replica = beginReplica(usable, functionLive(this.state.live, call.key));
-    if (replica !== undefined) return new LocalRun(this, call, replica).start(now);
-    if (function_.replicas.length > 0 || function_.canStart) return this.#hold(call);
-    this.release(call);
-    call.phase = 'deciding';
-    this.#needs.onStranded(call, function_);
+    if (!this.#goesOn(call)) this.#hold(call);
   }
 
   unreachable({ id }: ReplicaPlan): void {
@@ -125,6 +112,28 @@ export class LocalRuns implements RunOwner {
 
   // ----
 
+  /** False where the call is to wait for a replica. */
+  #goesOn(call: Call): boolean {
+    const function_ = this.state.function(call.key);
+    const now = this.state.now();
+    if (function_ === undefined || now >= call.endsAt) {
+      this.release(call);
+      if (function_ === undefined) this.ends.refuse(call, 'unknown-function', 404);
+      else this.ends.refuse(call, 'timeout', 504);
+      return true;
+    }
+    const usable = this.#broken.size === 0 ? function_ : this.#withoutBroken(function_);
+    const replica = beginReplica(usable, functionLive(this.state.live, call.key));
+    if (replica !== undefined) new LocalRun(this, call, replica).start(now);
+    else if (function_.replicas.length > 0 || function_.canStart) return false;
+    else {
+      this.release(call);
+      call.phase = 'deciding';
+      this.#needs.onStranded(call, function_);
+    }
+    return true;
+  }
+
   #hold(call: Call): void {
     call.phase = 'holding';
     if (call.holdUntil === 0) call.holdUntil = this.state.now() + startMs;
@@ -135,15 +144,25 @@ export class LocalRuns implements RunOwner {
     this.#needs.onHeld(call.key);
   }
 
+  /** The oldest first. Where there is no replica for one, there is none for those behind it: they are not looked at. */
   #resume(key: FunctionKey): void {
-    const held = this.#holding.get(key);
-    if (held === undefined) return;
-    this.#holding.delete(key);
-    for (const call of held) {
-      if (call.ended) continue;
-      this.state.turns.left();
-      this.again(call);
+    for (let call = this.#takeFirst(key); call !== undefined; call = this.#takeFirst(key)) {
+      if (this.#goesOn(call)) {
+        this.state.turns.left();
+        continue;
+      }
+      const held = this.#holding.get(key);
+      if (held === undefined) this.#holding.set(key, [call]);
+      else held.unshift(call);
+      return;
     }
+  }
+
+  #takeFirst(key: FunctionKey): Call | undefined {
+    const held = this.#holding.get(key);
+    const first = held?.shift();
+    if (held?.length === 0) this.#holding.delete(key);
+    return first;
   }
 
   #withoutBroken(function_: FunctionPlan): FunctionPlan {

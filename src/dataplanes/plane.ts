@@ -176,6 +176,8 @@ export class Plane {
     const { plan } = this;
     if (call.ended) return;
     if (plan === undefined) return this.refuseUncounted(call, 'no-replica', 503);
+    // A plan came while its body did: what is counted of a peer is counted only while the plan names it.
+    if (!this.#state.peers.has(from)) return this.#ends.refuse(call, 'not-a-peer', 403);
     const admission = this.#admit(call, from, plan);
     if (!admission.admitted) {
       this.#foundNoRoom(call, plan);
@@ -328,8 +330,8 @@ export class Plane {
   #tick(): void {
     this.#stopTicking ??= this.#needs.clock.every(tickMs, () => {
       this.#waiting.expire();
-      this.#runs.expire();
       this.#runs.resume();
+      this.#runs.expire();
       this.#waiting.drain();
       if (this.#waiting.active || this.#runs.holding) return;
       this.#stopTicking?.();

@@ -2,13 +2,16 @@ import { join } from 'node:path';
 import { systemClock } from '../../std/clock.ts';
 import { silentLog } from '../../telemetry/log.ts';
 import { AccessLog } from '../../telemetry/access-log.ts';
-import type { Tracer } from '../../telemetry/tracer.ts';
 import { selfSigned } from '../certificate.ts';
+import type { PlaneServerNeeds } from '../plane-server.ts';
 import type { PlaneFacts } from '../test-node.testing.ts';
 import { MemoryDataPlane } from './memory-data-plane.ts';
 
 /** A data plane of this process for a test. */
-export const openMemory = async (facts: PlaneFacts, tracer?: Tracer): Promise<MemoryDataPlane> => {
+export const openMemory = async (
+  facts: PlaneFacts,
+  more: Partial<Pick<PlaneServerNeeds, 'clock' | 'shared' | 'tracer'>> = {},
+): Promise<MemoryDataPlane> => {
   const { folder, identity, peerAckMs, maxHeaderBytes, maxBodyBytes, upgradeIdleMs, trustedProxies } = facts;
   const access = new AccessLog(join(folder, 'access.log'), systemClock, silentLog);
   return new MemoryDataPlane({
@@ -22,10 +25,10 @@ export const openMemory = async (facts: PlaneFacts, tracer?: Tracer): Promise<Me
     maxBodyBytes,
     upgradeIdleMs,
     trustedProxies,
-    tracer,
     onCall: facts.accessLog ? (record) => access.write(record) : undefined,
     clock: systemClock,
     random: Math.random,
     log: silentLog,
+    ...more,
   });
 };

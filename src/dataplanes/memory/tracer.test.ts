@@ -21,7 +21,7 @@ const tracerOf = (name: string): Tracer & { readonly ended: CallRecord[] } => {
 };
 
 const start = async (name: string, tracer?: Tracer): Promise<TestNode> => {
-  const node = await TestNode.start(name, (facts) => openMemory(facts, tracer));
+  const node = await TestNode.start(name, (facts) => openMemory(facts, { tracer }));
   started.push(node);
   return node;
 };
