@@ -40,9 +40,10 @@ export const sharingConformance = (
     it('shares calls out by weight', async () => {
       await everywhere('weighted', { policy: 'weighted', local: { weight: 2 }, peers: shares(1, 1) });
       const { a = 0, b = 0, c = 0 } = await served('weighted', 40);
-      expect(Math.abs(a - 20)).toBeLessThanOrEqual(1);
-      expect(Math.abs(b - 10)).toBeLessThanOrEqual(1);
-      expect(Math.abs(c - 10)).toBeLessThanOrEqual(1);
+      // By one in each thread, which deal out their calls by themselves.
+      expect(Math.abs(a - 20)).toBeLessThanOrEqual(2);
+      expect(Math.abs(b - 10)).toBeLessThanOrEqual(2);
+      expect(Math.abs(c - 10)).toBeLessThanOrEqual(2);
     });
 
     it('serves here first and passes on what is over its rate', async () => {
@@ -53,7 +54,7 @@ export const sharingConformance = (
       const seconds = (Date.now() - startedAt) / 1000;
       expect(a).toBeGreaterThanOrEqual(3);
       expect(a).toBeLessThanOrEqual(3 + 3 * seconds + 1);
-      expect(Math.abs(c - 3 * b)).toBeLessThanOrEqual(4);
+      expect(Math.abs(c - 3 * b)).toBeLessThanOrEqual(6);
     });
 
     it('serves here first and passes on what is over its count', async () => {

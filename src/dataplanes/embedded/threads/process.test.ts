@@ -120,8 +120,10 @@ describe('an embedded plane of two threads', () => {
 
   it('is adopted only with as many threads as are wanted', async () => {
     const node = await start('fewer');
-    await adopted(node, open);
+    const next = await adopted(node, open);
     const pid = pidOf(node);
+    // Which would begin again what ends without its word.
+    await next.release();
     const single = await openEmbedded(node.facts);
     await single.start();
     expect([single.adopted, pidOf(node) === pid]).toEqual([false, false]);

@@ -16,9 +16,8 @@ const bucketIn = (memory: SharedMemory, place = 0): SharedBucket =>
 describe('threads that let calls in and out at once', () => {
   const contend = async (contest: Contest): Promise<Outcome> => {
     const worker = new Worker(new URL('./contender.testing.ts', import.meta.url), { workerData: contest });
-    const [outcome] = (await once(worker, 'message')) as [Outcome];
-    await once(worker, 'exit');
-    return outcome;
+    const [[outcome]] = await Promise.all([once(worker, 'message'), once(worker, 'exit')]);
+    return outcome as Outcome;
   };
 
   it.each([1, 2, 7])('never are more than %s, take each token once, and leave nothing', async (most) => {
