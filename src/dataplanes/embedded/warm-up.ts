@@ -43,6 +43,8 @@ export const warmUp = async (path: string, peers: PeerClients, upstream: Upstrea
   };
   const front = publicListener(bounds);
   const echo = createServer((request, response) => void request.pipe(response));
+  // A process that was killed while it warmed up leaves them.
+  await Promise.all([rm(path, { force: true }), rm(replicaPath, { force: true })]);
   await Promise.all([listen(echo, replicaPath), listen(front.sockets, path)]);
   const agent = new Agent({ keepAlive: true, maxSockets: parallel });
   const workers = Array.from({ length: parallel }, async () => {
