@@ -1,5 +1,6 @@
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import type { FunctionKey } from '../domain/ids.ts';
+import { WholeFile } from '../std/whole-file.ts';
 
 /** Of the function: one of the same name that was deployed anew begins anew. */
 type Deployed = { readonly createdAt: string };
@@ -23,14 +24,12 @@ type Content = { readonly functions: Functions<SetByHand>; readonly resting: Fun
  * asked for.
  */
 export class KeptScale {
-  readonly #path: string;
+  readonly #file: WholeFile;
   readonly #functions: Map<string, SetByHand>;
   readonly #resting: Map<string, AtRest>;
-  #writing: Promise<void> = Promise.resolve();
-  #queued: Promise<void> | undefined;
 
   private constructor(path: string, { functions, resting }: Content) {
-    this.#path = path;
+    this.#file = new WholeFile(path, () => this.#text());
     this.#functions = new Map(Object.entries(functions));
     this.#resting = new Map(Object.entries(resting));
   }
@@ -49,7 +48,7 @@ export class KeptScale {
   async set(key: FunctionKey, set: SetByHand): Promise<void> {
     if (set.replicas > 0) this.#functions.set(key, set);
     else if (!this.#functions.delete(key)) return;
-    await this.#save();
+    await this.#file.save();
   }
 
   rests(key: FunctionKey, { createdAt, start }: AtRest): boolean {
@@ -61,42 +60,27 @@ export class KeptScale {
   async rest(key: FunctionKey, at: AtRest | undefined): Promise<void> {
     if (at !== undefined) this.#resting.set(key, at);
     else if (!this.#resting.delete(key)) return;
-    await this.#save();
+    await this.#file.save();
   }
 
   /** Forgets functions that are no more. */
   async retain(keys: ReadonlyMap<FunctionKey, unknown>): Promise<void> {
     const kept = [this.#functions, this.#resting];
     const gone = kept.flatMap((of) => [...of.keys()].filter((key) => !keys.has(key as FunctionKey) && of.delete(key)));
-    if (gone.length > 0) await this.#save();
+    if (gone.length > 0) await this.#file.save();
   }
 
   /** Resolves once nothing is left to write, or could not be. */
-  async written(): Promise<void> {
-    await (this.#queued ?? this.#writing).catch(() => {});
+  written(): Promise<void> {
+    return this.#file.written();
   }
 
-  /** Changes made while a write runs share the next one. */
-  #save(): Promise<void> {
-    this.#queued ??= this.#writing
-      .catch(() => {})
-      .then(() => {
-        this.#queued = undefined;
-        this.#writing = this.#write();
-        return this.#writing;
-      });
-    return this.#queued;
-  }
-
-  /** As a whole or not at all. */
-  async #write(): Promise<void> {
-    const fresh = `${this.#path}.new`;
+  #text(): string {
     const content: Content = {
       functions: Object.fromEntries(this.#functions),
       resting: Object.fromEntries(this.#resting),
     };
-    await writeFile(fresh, JSON.stringify({ version: 1, ...content }), { mode: 0o600 });
-    await rename(fresh, this.#path);
+    return JSON.stringify({ version: 1, ...content });
   }
 }
 

@@ -1,5 +1,5 @@
-import { rename, writeFile } from 'node:fs/promises';
 import type { Clock } from './clock.ts';
+import { writeWhole } from './whole-file.ts';
 
 export type NewestFileNeeds = {
   readonly file: string;
@@ -58,8 +58,7 @@ export class NewestFile {
   async #write(text: string): Promise<void> {
     const { file, onFault } = this.#needs;
     try {
-      await writeFile(`${file}.new`, text, { mode: 0o600 });
-      await rename(`${file}.new`, file);
+      await writeWhole(file, text);
     } catch (error) {
       onFault(error);
     }

@@ -1,9 +1,10 @@
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Manifest } from '../../bundles/manifest.ts';
 import type { Address } from '../../routing/plan.ts';
 import type { FunctionSpec } from '../provider.ts';
 import { bootId, type ProcessIdentity } from '../../std/process-identity.ts';
+import { WholeFile } from '../../std/whole-file.ts';
 
 /** A replica as it is written down before it may serve. */
 export type LedgerEntry = {
@@ -23,13 +24,12 @@ type LedgerFile = { readonly version: 1; readonly bootId: string; readonly repli
  * of do not survive the machine either.
  */
 export class Ledger {
-  readonly #path: string;
+  /** For this user alone: deployed environments may hold secrets. */
+  readonly #file: WholeFile;
   readonly #entries: Map<string, LedgerEntry>;
-  #writing: Promise<void> = Promise.resolve();
-  #queued: Promise<void> | undefined;
 
   private constructor(path: string, entries: readonly LedgerEntry[]) {
-    this.#path = path;
+    this.#file = new WholeFile(path, () => this.#text());
     this.#entries = new Map(entries.map((entry) => [entry.id, entry]));
   }
 
@@ -46,31 +46,16 @@ export class Ledger {
   /** Resolves once it is written. */
   async put(entry: LedgerEntry): Promise<void> {
     this.#entries.set(entry.id, entry);
-    await this.#save();
+    await this.#file.save();
   }
 
   async remove(id: string): Promise<void> {
-    if (this.#entries.delete(id)) await this.#save();
+    if (this.#entries.delete(id)) await this.#file.save();
   }
 
-  /** Changes made while a write runs share the next one. */
-  #save(): Promise<void> {
-    this.#queued ??= this.#writing
-      .catch(() => {})
-      .then(() => {
-        this.#queued = undefined;
-        this.#writing = this.#write();
-        return this.#writing;
-      });
-    return this.#queued;
-  }
-
-  async #write(): Promise<void> {
+  #text(): string {
     const content: LedgerFile = { version: 1, bootId: bootId(), replicas: this.entries() };
-    const fresh = `${this.#path}.new`;
-    // Deployed environments may hold secrets.
-    await writeFile(fresh, JSON.stringify(content), { mode: 0o600 });
-    await rename(fresh, this.#path);
+    return JSON.stringify(content);
   }
 }
 
