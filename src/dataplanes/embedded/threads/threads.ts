@@ -113,7 +113,8 @@ export class Threads implements Carrier {
     // An older one changes nothing, nor may it take places from what is in force.
     if (this.told !== undefined && command.plan.version < this.told.version) return;
     const places = this.#directory.changesTo(merged(this.told, command));
-    // Told to all whatever one of them says: the directory goes by it that they were.
-    await Promise.all(this.#all.map(async (carrier) => carrier.apply(command, places)));
+    // Told to all whatever one of them says, and waited for: the directory goes by it that it is in force in all.
+    const told = await Promise.allSettled(this.#all.map(async (carrier) => carrier.apply(command, places)));
+    for (const one of told) if (one.status === 'rejected') throw one.reason;
   }
 }
