@@ -33,12 +33,15 @@ export class Attendance {
   async #tell(): Promise<void> {
     try {
       const admin = await AdminSocket.open(this.#admin, answerMs);
-      while (this.#told !== this.#wanted) {
-        const wanted = this.#wanted;
-        await admin.ask(`skein attend ${wanted ? 'yes' : 'no'}`);
-        this.#told = wanted;
+      try {
+        while (this.#told !== this.#wanted) {
+          const wanted = this.#wanted;
+          await admin.ask(`skein attend ${wanted ? 'yes' : 'no'}`);
+          this.#told = wanted;
+        }
+      } finally {
+        admin.close();
       }
-      admin.close();
     } catch {
       // None runs, or it has no time.
     }

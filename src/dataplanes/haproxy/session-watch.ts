@@ -3,7 +3,7 @@ import { AdminSocket } from './admin-socket.ts';
 import { overdue, readSessions, readStage, readTimeouts, type Session } from './sessions.ts';
 
 const lookMs = 5_000;
-/** For each session that is listed: a thousand take 8 ms of HAProxy, and as many of this process. */
+/** For each session that is listed: a thousand take 8 ms of HAProxy, and half as much again of this process. */
 const moreMs = 1;
 const helloMs = 5_000;
 /** At one look; and backends in one command. */
