@@ -12,7 +12,7 @@ import { cpuMsOf, planeOf } from './lib/processes.ts';
 import { needPrograms } from './lib/programs.ts';
 import { machineNow, publish, type Table } from './lib/report.ts';
 import { inTurn, ratioIn, showSpread, spreadIn, spreadOf } from './lib/statistics.ts';
-import { runWrk, type Measured } from './lib/wrk.ts';
+import { runWrk, showLatency, type Measured } from './lib/wrk.ts';
 
 const about = `One hop, from the client to the replica: 11 bytes POSTed by wrk to one replica of \`echo\`, with keep-alive on both sides, straight,
 through HAProxy alone, through HAProxy that adds the headers of a gateway and nothing else, through either data plane, and through HAProxy
@@ -150,11 +150,7 @@ const tablesOf = (cases: readonly Case[]): readonly Table[] => [
   byWay('CPU with the replica’s, µs a request', cases, (runs) => showSpread(spreadIn(runs, wholeUs), 0)),
   byWay('Requests per second', cases, (runs) => showSpread(spreadIn(runs, perSecond), 0)),
   byWay('Requests per second, of direct', cases, (runs, direct) => showSpread(ratioIn(runs, direct, perSecond), 2)),
-  byWay('p50 / p99, ms (median of the runs)', cases, (runs) =>
-    [spreadIn(runs, ({ p50 }) => p50), spreadIn(runs, ({ p99 }) => p99)]
-      .map(({ median }) => median.toFixed(2))
-      .join(' / '),
-  ),
+  byWay('p50 / p99, ms (median of the runs)', cases, showLatency),
 ];
 
 const machine = machineNow();

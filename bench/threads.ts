@@ -10,7 +10,7 @@ import { cpuMsOf, planeOf } from './lib/processes.ts';
 import { needPrograms } from './lib/programs.ts';
 import { machineNow, publish, type Table } from './lib/report.ts';
 import { inTurn, ratioIn, showSpread, spreadIn } from './lib/statistics.ts';
-import { runWrk, type Measured } from './lib/wrk.ts';
+import { runWrk, showLatency, type Measured } from './lib/wrk.ts';
 
 const about = `Threads in the embedded plane: 11 bytes POSTed by wrk to one replica of \`echo\` through planes that differ in their threads alone;
 and the same where some calls wait for a slot, so that threads pass room to each other. All take turns.`;
@@ -109,11 +109,7 @@ const tablesOf = (cases: readonly Case[]): readonly Table[] => [
       0,
     ),
   ),
-  table('p50 / p99, ms (median of the runs)', cases, (runs) =>
-    [spreadIn(runs, ({ p50 }) => p50), spreadIn(runs, ({ p99 }) => p99)]
-      .map(({ median }) => median.toFixed(2))
-      .join(' / '),
-  ),
+  table('p50 / p99, ms (median of the runs)', cases, showLatency),
 ];
 
 const machine = machineNow();
