@@ -177,6 +177,30 @@ describe('a call', () => {
     expect(await invoker.stats()).toEqual([]);
   });
 
+  it.each([3, 5, 7, 11, 13])(
+    'is made again though its pause ends between two looks at the clock, %i ms apart',
+    async (step) => {
+      let looks = 0;
+      await begin(
+        {},
+        {
+          clock: {
+            ...systemClock,
+            monotonic: () => ++looks * step,
+            // Time goes on by looks alone.
+            after: (ms, callback) => systemClock.after(ms > quick.maxAgeMs ? ms : 0, callback),
+          },
+        },
+      );
+      gateway.answer = () =>
+        gateway.received.length === quick.maxAttempts ? {} : { status: 503, headers: { 'X-Skein-Reason': 'full' } };
+      await enqueue();
+      await gateway.count(quick.maxAttempts);
+      await settled();
+      expect(await invoker.stats()).toEqual([]);
+    },
+  );
+
   it('that takes too long is cut off and made again', async () => {
     await begin({ callTimeoutMs: 50 });
     gateway.answer = () => (gateway.received.length === 1 ? new Promise(() => undefined) : {});

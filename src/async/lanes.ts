@@ -1,6 +1,6 @@
 import type { FunctionKey } from '../domain/ids.ts';
 import type { Clock } from '../std/clock.ts';
-import { concurrencyOf, nextLane, type LaneView } from './next-lane.ts';
+import { concurrencyOf, nextLane, type LaneView, type NextLane } from './next-lane.ts';
 import { functionOfLane, isCallbackLane } from './queued.ts';
 import { lanePauseMs } from './retry.ts';
 
@@ -27,8 +27,8 @@ export class Lanes {
     this.#config = config;
   }
 
-  /** Which of `open` takes next. */
-  next(open: ReadonlySet<string>): string | undefined {
+  /** Which of `open` takes next, or when to ask again: by one look at the clock, so that no pause ends between the two. */
+  next(open: ReadonlySet<string>): NextLane {
     const views = [...open]
       .filter((lane) => this.#running[kind(lane)] < this.#config.maxRunning)
       .map((lane) => this.#view(lane));
@@ -58,13 +58,6 @@ export class Lanes {
     if (known === undefined) return;
     known.refusals = refused ? known.refusals + 1 : 0;
     known.pausedUntilMs = this.#needs.clock.monotonic() + lanePauseMs(known.refusals);
-  }
-
-  /** When the first of `open` that was left alone may be asked again. */
-  pauseEndsInMs(open: ReadonlySet<string>): number | undefined {
-    const now = this.#needs.clock.monotonic();
-    const ends = [...open].map((lane) => this.#lanes.get(lane)?.pausedUntilMs ?? 0).filter((end) => end > now);
-    return ends.length === 0 ? undefined : Math.min(...ends) - now;
   }
 
   #view(lane: string): LaneView {

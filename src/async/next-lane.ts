@@ -9,14 +9,20 @@ export type LaneView = {
   readonly turn: number;
 };
 
-/** The lane that takes next: of those with room, whoever has waited longest for a turn. Undefined when none may. */
-export const nextLane = (lanes: Iterable<LaneView>, nowMs: number): string | undefined => {
+/** `inMs`: when the first pause of a lane with room ends; undefined when only something that ends or comes can change it. */
+export type NextLane = { readonly lane: string } | { readonly lane: undefined; readonly inMs: number | undefined };
+
+/** The lane that takes next: of those with room, whoever has waited longest for a turn. When none may, how long that stays so. */
+export const nextLane = (lanes: Iterable<LaneView>, nowMs: number): NextLane => {
   let next: LaneView | undefined;
+  let pauseEndsMs = Infinity;
   for (const view of lanes) {
-    if (view.running >= view.limit || view.pausedUntilMs > nowMs) continue;
-    if (next === undefined || view.turn < next.turn) next = view;
+    if (view.running >= view.limit) continue;
+    if (view.pausedUntilMs > nowMs) pauseEndsMs = Math.min(pauseEndsMs, view.pausedUntilMs);
+    else if (next === undefined || view.turn < next.turn) next = view;
   }
-  return next?.lane;
+  if (next !== undefined) return { lane: next.lane };
+  return { lane: undefined, inMs: pauseEndsMs === Infinity ? undefined : pauseEndsMs - nowMs };
 };
 
 /** `skein.async.concurrency`: how many asynchronous calls of the function one node makes at once. */

@@ -89,12 +89,14 @@ export class Worker {
     try {
       const { lanes, nextInMs } = await this.#needs.queue.ready();
       const open = new Set(lanes);
-      for (let lane = this.#lanes.next(open); lane !== undefined && !this.#stopped; lane = this.#lanes.next(open)) {
-        this.#begin(lane, open);
+      for (;;) {
+        const next = this.#lanes.next(open);
+        if (next.lane === undefined) return least(nextInMs, next.inMs);
+        if (this.#stopped) return undefined;
+        this.#begin(next.lane, open);
         // The disk takes several at once; what is found empty meanwhile is not asked again.
         await immediately();
       }
-      return least(nextInMs, this.#lanes.pauseEndsInMs(open));
     } catch (error) {
       this.#queueBroken(error);
       return queueBrokenMs;
