@@ -15,6 +15,7 @@ import type { Replica, SecretReader } from './replica.ts';
 import { Ledger } from './ledger.ts';
 import { readLogs } from './read-logs.ts';
 import { logFile } from './replica-logs.ts';
+import { Revisions } from './revisions.ts';
 import { prepareRuntime, type Runtime } from './runtime.ts';
 import { prepareSecretMounts, type NoMounts, type SecretMounts } from './secret-mounts.ts';
 import { survivors } from './survivors.ts';
@@ -65,14 +66,6 @@ const noSecrets: SecretReader = (_, names) => {
   throw new SkeinError('unavailable', `this node cannot read the secrets ${names.join(', ')}`);
 };
 
-type Deployed = {
-  fleet: Fleet;
-  /** The revision that an update brings. */
-  next?: Fleet;
-  /** The revision before, found running beside `fleet`: it serves until there is enough of that. */
-  earlier?: Fleet;
-};
-
 /** Removed functions whose logs are kept. */
 const keptRemoved = 20;
 
@@ -89,14 +82,13 @@ export class ProcessProvider implements FunctionProvider {
   readonly #needs: ProcessProviderNeeds;
   readonly #folders: Folders;
   readonly #pool: WorkerPool;
-  readonly #functions = new Map<FunctionKey, Deployed>();
+  readonly #functions = new Map<FunctionKey, Revisions>();
   readonly #turns = new Map<FunctionKey, Promise<void>>();
   readonly #leaving = new Map<Fleet, Promise<void>>();
   /** Removed functions whose logs are kept, the oldest first. */
   readonly #removed = new Map<FunctionKey, FunctionRef>();
   readonly #listeners = new Set<(ref: FunctionRef) => void>();
   #ledger: Ledger | undefined;
-  #started = false;
   #stopped = false;
   #prepared: Promise<Runtime> | undefined;
   #mounted: Promise<SecretMounts | undefined> | undefined;
@@ -133,8 +125,7 @@ export class ProcessProvider implements FunctionProvider {
     }
     await this.#folders.clearOthers(new Set(this.#ledger.entries().map((entry) => entry.id)));
     this.#pool.start();
-    this.#started = true;
-    this.#finishUpdates();
+    for (const revisions of this.#functions.values()) revisions.adopted();
     this.#timers = [
       clock.every(healthEveryMs, () => void this.checkHealth()),
       clock.every(logsEveryMs, () => void this.boundLogs()),
@@ -160,10 +151,7 @@ export class ProcessProvider implements FunctionProvider {
   }
 
   async list(): Promise<readonly ProvidedFunction[]> {
-    return [...this.#functions.values()].map(({ fleet, earlier }) => {
-      const status = fleet.status();
-      return { ...status, available: status.available + (earlier?.plans().length ?? 0) };
-    });
+    return [...this.#functions.values()].map((revisions) => revisions.status());
   }
 
   async deploy(spec: FunctionSpec, replicas: number): Promise<void> {
@@ -172,82 +160,44 @@ export class ProcessProvider implements FunctionProvider {
         throw new SkeinError('exists', `function ${key} already exists: update it, or remove it first`);
       }
       this.#checkLimits(key, replicas);
-      const fleet = await this.#fleet(spec);
-      this.#functions.set(key, { fleet });
+      const fleet = await this.#checkedFleet(spec);
+      this.#functions.set(key, this.#revisions(fleet));
       await fleet.scale(replicas);
     });
   }
 
   async update(spec: FunctionSpec): Promise<void> {
-    await this.#inTurn(spec.ref, async (key) => {
-      const deployed = this.#known(spec.ref);
-      const old = deployed.fleet;
-      if (old.spec.revision === spec.revision) return;
-      if (deployed.earlier?.spec.revision === spec.revision) {
-        await this.#goBack(deployed, old, deployed.earlier);
-        return;
-      }
-      const next = await this.#fleet(spec);
-      deployed.next = next;
-      try {
-        await next.scale(old.wanted);
-      } catch (error) {
-        void this.#leave(next, 0);
-        throw error;
-      } finally {
-        delete deployed.next;
-      }
-      if (this.#functions.get(key) !== deployed) {
-        void this.#leave(next, 0);
-        throw new SkeinError('not-found', `function ${key} was removed while it was updated`);
-      }
-      deployed.fleet = next;
-      this.#changed(spec.ref);
-      void this.#leave(old, this.#drainDelayMs);
-      this.#endEarlier(deployed);
-    });
+    await this.#inTurn(spec.ref, () => this.#known(spec.ref).update(spec));
   }
 
   async remove(ref: FunctionRef): Promise<void> {
-    const { fleet, earlier } = this.#known(ref);
+    const revisions = this.#known(ref);
     this.#functions.delete(functionKey(ref.name, ref.namespace));
     this.#changed(ref);
-    const fleets = earlier === undefined ? [fleet] : [fleet, earlier];
-    await Promise.all(fleets.map((one) => this.#leave(one, this.#drainDelayMs)));
+    await revisions.remove();
     await this.#forgetLogs(ref);
   }
 
   async scale(ref: FunctionRef, replicas: number): Promise<void> {
-    const deployed = this.#known(ref);
-    const { fleet, next } = deployed;
+    const revisions = this.#known(ref);
     this.#checkLimits(functionKey(ref.name, ref.namespace), replicas);
-    // The update that brings `next` tells its caller how that one does.
-    next?.scale(replicas).catch(() => {});
-    try {
-      await fleet.scale(replicas);
-      this.#settle(deployed);
-    } catch (error) {
-      const { fleet: now } = this.#known(ref);
-      if (now === fleet) throw error;
-      // An update ended meanwhile: the new revision has to get there.
-      await now.scale(now.wanted);
-    }
+    await revisions.scale(replicas);
   }
 
   resolve(ref: FunctionRef): readonly ReplicaPlan[] {
-    const { fleet, earlier } = this.#functions.get(functionKey(ref.name, ref.namespace)) ?? {};
-    if (earlier === undefined) return fleet?.plans() ?? [];
-    return [...(fleet?.plans() ?? []), ...earlier.plans()];
+    return this.#find(ref)?.plans() ?? [];
   }
 
   failing(ref: FunctionRef): boolean {
-    const { fleet, earlier } = this.#functions.get(functionKey(ref.name, ref.namespace)) ?? {};
-    return fleet?.failing === true && (earlier?.plans().length ?? 0) === 0;
+    return this.#find(ref)?.failing === true;
   }
 
   pids(ref: FunctionRef): readonly number[] {
-    const { fleet, earlier } = this.#functions.get(functionKey(ref.name, ref.namespace)) ?? {};
-    return [fleet, earlier].flatMap((one) => one?.replicas().map(({ process }) => process.identity.pid) ?? []);
+    return (
+      this.#find(ref)
+        ?.replicas()
+        .map(({ process }) => process.identity.pid) ?? []
+    );
   }
 
   onChange(listener: (ref: FunctionRef) => void): () => void {
@@ -332,11 +282,14 @@ export class ProcessProvider implements FunctionProvider {
     await turn;
   }
 
-  #known(ref: FunctionRef): Deployed {
-    const key = functionKey(ref.name, ref.namespace);
-    const deployed = this.#functions.get(key);
-    if (deployed === undefined) throw new SkeinError('not-found', `there is no function ${key}`);
-    return deployed;
+  #find(ref: FunctionRef): Revisions | undefined {
+    return this.#functions.get(functionKey(ref.name, ref.namespace));
+  }
+
+  #known(ref: FunctionRef): Revisions {
+    const revisions = this.#find(ref);
+    if (revisions !== undefined) return revisions;
+    throw new SkeinError('not-found', `there is no function ${functionKey(ref.name, ref.namespace)}`);
   }
 
   #checkLimits(key: FunctionKey, replicas: number): void {
@@ -348,7 +301,7 @@ export class ProcessProvider implements FunctionProvider {
       );
     }
     let others = 0;
-    for (const [other, { fleet }] of this.#functions) if (other !== key) others += fleet.wanted;
+    for (const [other, { wanted }] of this.#functions) if (other !== key) others += wanted;
     if (others + replicas > total) {
       throw new SkeinError(
         'unavailable',
@@ -357,8 +310,22 @@ export class ProcessProvider implements FunctionProvider {
     }
   }
 
+  #revisions(first: Fleet): Revisions {
+    const { ref } = first.spec;
+    return new Revisions(
+      {
+        makeFleet: (spec) => this.#makeFleet(spec),
+        checkedFleet: (spec) => this.#checkedFleet(spec),
+        leave: (fleet, delayMs) => this.#leave(fleet, delayMs),
+        drainDelayMs: this.#drainDelayMs,
+        onChange: () => this.#changed(ref),
+      },
+      first,
+    );
+  }
+
   /** A fleet for a function that can be run. */
-  async #fleet(spec: FunctionSpec): Promise<Fleet> {
+  async #checkedFleet(spec: FunctionSpec): Promise<Fleet> {
     const { bundles, gatewayUrl } = this.#needs;
     await checkRunnable(spec, await openBundle(bundles, spec), this.#folders.slot('any'), gatewayUrl);
     return this.#makeFleet(spec);
@@ -391,55 +358,16 @@ export class ProcessProvider implements FunctionProvider {
     );
   }
 
-  /** Of two revisions that both run, an update was under way: the one recorded later is to go on. */
   #adopt(replica: Replica): void {
-    const { ref, revision } = replica.spec;
-    const key = functionKey(ref.name, ref.namespace);
-    const known = this.#functions.get(key);
-    const same = [known?.fleet, known?.earlier].find((fleet) => fleet?.spec.revision === revision);
-    if (same !== undefined) {
-      same.adopt(replica);
-      return;
-    }
-    if (known !== undefined) this.#endEarlier(known);
-    const fleet = this.#makeFleet(replica.spec);
-    this.#functions.set(key, known === undefined ? { fleet } : { fleet, earlier: known.fleet });
-    fleet.adopt(replica);
-  }
-
-  #finishUpdates(): void {
-    for (const deployed of this.#functions.values()) {
-      const { fleet, earlier } = deployed;
-      // A start that fails is tried again by the fleet; meanwhile the earlier revision serves.
-      if (earlier !== undefined) fleet.scale(Math.max(fleet.wanted, earlier.wanted)).catch(() => {});
-      this.#settle(deployed);
-    }
-  }
-
-  /** What was found as the earlier revision is the wanted one after all. */
-  async #goBack(deployed: Deployed, fleet: Fleet, earlier: Fleet): Promise<void> {
-    deployed.fleet = earlier;
-    deployed.earlier = fleet;
-    this.#changed(earlier.spec.ref);
-    await earlier.scale(Math.max(fleet.wanted, earlier.wanted));
-    this.#settle(deployed);
-  }
-
-  #settle(deployed: Deployed): void {
-    const { fleet } = deployed;
-    if (this.#started && fleet.plans().length >= fleet.wanted) this.#endEarlier(deployed);
-  }
-
-  #endEarlier(deployed: Deployed): void {
-    const { earlier } = deployed;
-    if (earlier === undefined) return;
-    delete deployed.earlier;
-    void this.#leave(earlier, this.#drainDelayMs);
+    const { name, namespace } = replica.spec.ref;
+    const key = functionKey(name, namespace);
+    const revisions = this.#functions.get(key) ?? this.#revisions(this.#makeFleet(replica.spec));
+    this.#functions.set(key, revisions);
+    revisions.adopt(replica);
   }
 
   #fleetChanged(ref: FunctionRef): void {
-    const deployed = this.#functions.get(functionKey(ref.name, ref.namespace));
-    if (deployed?.earlier !== undefined) this.#settle(deployed);
+    this.#find(ref)?.settle();
     this.#changed(ref);
   }
 
@@ -464,9 +392,7 @@ export class ProcessProvider implements FunctionProvider {
   }
 
   #fleets(): readonly Fleet[] {
-    return [...this.#functions.values()].flatMap(({ fleet, next, earlier }) =>
-      [fleet, next, earlier].filter((one) => one !== undefined),
-    );
+    return [...this.#functions.values()].flatMap((revisions) => revisions.fleets());
   }
 
   async #each(act: (fleet: Fleet) => Promise<void>): Promise<void> {
