@@ -4,6 +4,9 @@ import { defineConfig } from 'vitest/config';
 /** As `bin/skein` has it: a third of what a data plane costs to start is compiling. */
 const env = { NODE_COMPILE_CACHE: join(import.meta.dirname, 'node_modules/.cache/skein') };
 
+/** No assertion about time: what is waited for comes, also where other work takes the machine's. */
+const expect = { poll: { timeout: 30_000 } };
+
 /** Tests run the program itself in real processes, so every process of ours gets the Node of the lockfile. */
 export default defineConfig({
   test: {
@@ -12,6 +15,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           env,
+          expect,
           include: ['src/**/*.test.ts', 'scripts/**/*.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
@@ -24,6 +28,7 @@ export default defineConfig({
         test: {
           name: 'e2e',
           env,
+          expect,
           include: ['test/**/*.test.ts'],
           testTimeout: 240_000,
           hookTimeout: 180_000,
