@@ -82,6 +82,22 @@ export const exchange = (
     socket.write(bytes, 'latin1');
   });
 
+/** The next `length` characters that a stream brings, in however many pieces. Rejects when it ends before. */
+export const read = (stream: Readable, length: number): Promise<string> =>
+  new Promise((resolve, reject) => {
+    let got = '';
+    const take = (chunk: Buffer): void => {
+      got += chunk.toString('latin1');
+      if (got.length < length) return;
+      stream.off('data', take);
+      stream.off('close', short);
+      resolve(got);
+    };
+    const short = (): void => reject(new Error(`closed after ${got.length} of ${length} characters: ${got}`));
+    stream.on('data', take);
+    stream.once('close', short);
+  });
+
 /** Waits for what the outside gives no event for. */
 export const eventually = async (holds: () => boolean | Promise<boolean>, what: string): Promise<void> => {
   const end = Date.now() + 30_000;

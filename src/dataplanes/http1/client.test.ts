@@ -6,6 +6,7 @@ import type { Duplex } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { ManualClock } from '../../std/clock.ts';
+import { read } from '../calls.testing.ts';
 import { Http1Client, type ClientLimits } from './client.ts';
 import type { ClientEvents, ClientExchange, ClientRequest } from './client-exchange.ts';
 import { dialTo } from './dial.ts';
@@ -461,8 +462,8 @@ describe('a client', () => {
     const socket = await promise;
     ends.push(() => socket.destroy());
     socket.resume();
-    expect(String((await once(socket, 'data'))[0])).toBe('first');
+    expect(await read(socket, 5)).toBe('first');
     socket.write('second');
-    expect(String((await once(socket, 'data'))[0])).toBe('second');
+    expect(await read(socket, 6)).toBe('second');
   });
 });
