@@ -72,7 +72,7 @@ describe('a bundle on its way', () => {
     const outgoing = upload(digestOf(archive), () => {});
     outgoing.on('error', () => {});
     outgoing.write(archive.subarray(0, 50));
-    await expect.poll(() => puts.length, { timeout: 15_000 }).toBe(1);
+    await expect.poll(() => puts.length).toBe(1);
     outgoing.destroy();
     expect(await puts[0]).toBeInstanceOf(Error);
     expect(await store.list()).toEqual([]);

@@ -48,7 +48,7 @@ const make = (options: Options): Libp2pMembership =>
   });
 
 const until = async (condition: () => boolean): Promise<void> => {
-  await expect.poll(condition, { interval: 10, timeout: 15_000 }).toBe(true);
+  await expect.poll(condition, { interval: 10 }).toBe(true);
 };
 
 /** A member that speaks libp2p but is none of ours: it says what it is told to say. */

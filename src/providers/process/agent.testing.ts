@@ -32,6 +32,7 @@ const provider = new ProcessProvider({
   poolSize: 2,
   maxReplicas: { perFunction: 1, total: 1 },
   timeoutMs: () => 10_000,
+  readyTimeoutMs: 40_000,
 });
 
 const deployed = JSON.parse(spec) as FunctionSpec;

@@ -87,7 +87,7 @@ for (const [mode, files, lacks] of modes) {
     `ProcessProvider in ${mode}`,
     async () => {
       // Several tests start theirs at once.
-      const bench = await makeProvider({ readyTimeoutMs: 40_000 });
+      const bench = await makeProvider();
       return {
         provider: bench.provider,
         spec: async (ref, revision, behaviour, env) => bench.spec(ref, revision, files(behaviour), env),

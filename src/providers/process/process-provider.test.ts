@@ -6,6 +6,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { FunctionRef } from '../../domain/function.ts';
 import type { ReplicaPlan } from '../../routing/plan.ts';
+import { systemClock } from '../../std/clock.ts';
+import { identify } from '../../std/process-identity.ts';
 import type { ProcessProvider } from './process-provider.ts';
 import { sweepProcesses } from './sweep.ts';
 import { accepts } from './wait.ts';
@@ -22,13 +24,8 @@ const open = async (needs: Parameters<typeof makeProvider>[0] = {}): Promise<voi
 };
 
 const one = (): ReplicaPlan | undefined => provider.resolve(ref)[0];
-const isAlive = (pid: number): boolean => {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-};
+/** What is left of a child until we look is no life. */
+const isAlive = (pid: number): boolean => identify(pid) !== undefined;
 
 afterEach(() => bench.close());
 
@@ -241,7 +238,7 @@ const answersCode = (expression: string, well?: string): string => `import { cre
   }).listen(process.env.PORT);`;
 
 describe('http mode', () => {
-  beforeEach(() => open({ readyTimeoutMs: 3000 }));
+  beforeEach(() => open());
 
   it('waits until the path that tells readiness answers well', async () => {
     const code = `import { createServer } from 'node:http';
@@ -255,6 +252,8 @@ describe('http mode', () => {
   });
 
   it('gives up on a program that does not listen, with its last lines', async () => {
+    await bench.close();
+    await open({ readyTimeoutMs: 3000 });
     const code = `console.log('waiting for nothing'); setInterval(() => {}, 1000);`;
     await expect(provider.deploy(await bench.spec(ref, '1', httpBundle(code)), 1)).rejects.toMatchObject({
       code: 'unavailable',
@@ -263,6 +262,9 @@ describe('http mode', () => {
   });
 
   it('says that a function fails while its replicas do, and no more once it rests or another revision runs', async () => {
+    await bench.close();
+    // A start that fails is one that failed at once, however long it took on a busy machine.
+    await open({ clock: { ...systemClock, monotonic: () => systemClock.monotonic() / 20 } });
     const changes: boolean[] = [];
     provider.onChange(() => changes.push(provider.failing(ref)));
     const broken = await bench.spec(ref, '1', httpBundle('process.exit(1)'));
@@ -290,9 +292,9 @@ describe('http mode', () => {
     const spec = await bench.spec(ref, '1', httpBundle(answersCode('request.url', '/up')), { ready_path: '/up' });
     await provider.deploy(spec, 1);
     expect((await call(one(), { path: '/x' })).status).toBe(503);
-    const wrong = await bench.spec({ ...ref, name: 'wrong' }, '1', httpBundle(answersCode('1', '/up')), {
-      ready_path: '/',
-    });
+    await bench.close();
+    await open({ readyTimeoutMs: 3000 });
+    const wrong = await bench.spec(ref, '1', httpBundle(answersCode('1', '/up')), { ready_path: '/' });
     await expect(provider.deploy(wrong, 1)).rejects.toThrow(/did not answer GET [/] with 200/);
   });
 
@@ -481,11 +483,10 @@ describe('a replica that tells how it is', () => {
   it('gets no calls while it says that it is not ready', async () => {
     const first = await begin(60_000);
     await call(first, { path: '/unwell' });
-    await provider.checkHealth();
-    expect(provider.resolve(ref)).toEqual([]);
+    await eventually(() => provider.checkHealth().then(() => one() === undefined));
     expect(await provider.list()).toMatchObject([{ replicas: 1, available: 0 }]);
     await call(first, { path: '/well' });
-    await provider.checkHealth();
+    await eventually(() => provider.checkHealth().then(() => one() !== undefined));
     expect(provider.resolve(ref)).toEqual([first]);
   });
 

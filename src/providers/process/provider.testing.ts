@@ -50,6 +50,7 @@ export const makeProvider = async (needs: Partial<ProcessProviderNeeds> = {}): P
       poolSize: 0,
       maxReplicas: { perFunction: 8, total: 8 },
       timeoutMs: () => 10_000,
+      readyTimeoutMs: 40_000,
       drainDelayMs: 400,
       ...needs,
       ...more,
@@ -126,11 +127,11 @@ export const collect = async <Item>(items: AsyncIterable<Item>): Promise<readonl
   return collected;
 };
 
-/** For what the world outside gives no event: asks until it holds, for at most 15 s. */
+/** For what the world outside gives no event: asks until it holds, for at most 40 s. */
 export const eventually = async (condition: () => boolean | Promise<boolean>): Promise<void> => {
-  const end = Date.now() + 15_000;
+  const end = Date.now() + 40_000;
   while (!(await condition())) {
-    if (Date.now() > end) throw new Error('it did not come about within 15 s');
+    if (Date.now() > end) throw new Error('it did not come about within 40 s');
     await setTimeout(20);
   }
 };

@@ -75,7 +75,7 @@ const ask = async (replica: ReplicaPlan, asked: Asked = {}): Promise<Answered> =
 const logOf = async (ref: FunctionRef, wanted: string): Promise<string> => {
   const name = readdirSync(bench.provider.logFolder(ref)).find((file) => file.endsWith('.log')) ?? '';
   const read = (): Promise<string> => readFile(join(bench.provider.logFolder(ref), name), 'utf8');
-  await expect.poll(read, { interval: 10, timeout: 15_000 }).toContain(wanted);
+  await expect.poll(read, { interval: 10 }).toContain(wanted);
   return read();
 };
 
