@@ -61,7 +61,8 @@ test('every node says the same of what can be called where, and of the calls tha
     const status = await until(`${node.name} has counted all calls`, async () => {
       const { invocationCount, nodes = [] } = await node.client().describe('settled');
       const [entered, served] = [nodes.map((at) => at.invocationCount), nodes.map((at) => at.servedCount)];
-      return sum(entered) === invocationCount && sum(entered) === sum(served) && nodes;
+      // One that came back to where it entered, because a busy peer was long in taking it, may have been run there all the same.
+      return sum(entered) === invocationCount && sum(entered) <= sum(served) && nodes;
     });
     const at = (name: string) => status.find((one) => one.node === name);
     expect(at('node-1')?.servedCount).toBe(0);
