@@ -7,6 +7,12 @@ const env = { NODE_COMPILE_CACHE: join(import.meta.dirname, 'node_modules/.cache
 /** No assertion about time: what is waited for comes, also where other work takes the machine's. */
 const expect = { poll: { timeout: 30_000 } };
 
+/** Of `test/`: they load or weigh whole federations, and what is counted is what a machine has for one of them. */
+const alone = ['catalogue', 'haproxy', 'large-bodies', 'measured-slots', 'metrics', 'outages', 'placement', 'sharing'];
+const aloneFiles = alone.map((name) => `test/e2e/${name}.test.ts`);
+
+const endToEnd = { env, expect, testTimeout: 240_000, hookTimeout: 180_000 };
+
 /** Tests run the program itself in real processes, so every process of ours gets the Node of the lockfile. */
 export default defineConfig({
   test: {
@@ -26,15 +32,22 @@ export default defineConfig({
       },
       {
         test: {
+          ...endToEnd,
           name: 'e2e',
-          env,
-          expect,
           include: ['test/**/*.test.ts'],
-          testTimeout: 240_000,
-          hookTimeout: 180_000,
-          fileParallelism: false,
-          // Alone on the machine: these tests measure whole federations.
+          exclude: aloneFiles,
+          // Each has several processes that start, and then mostly waits.
+          maxWorkers: 2,
           sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
+          ...endToEnd,
+          name: 'e2e-alone',
+          include: aloneFiles,
+          fileParallelism: false,
+          sequence: { groupOrder: 2 },
         },
       },
     ],

@@ -24,13 +24,19 @@ const firstPort = 21_000;
 const ports = 7_000;
 let next = firstPort + Math.floor(Math.random() * ports);
 
-/** The first of `count` ports, each `step` above the one before, that are free on loopback. */
-export const freePort = async (count = 1, step = 1): Promise<number> => {
-  for (let tries = 0; tries < 500; tries += 1) {
+/** Test files that run at the same time choose from blocks of their own: what is free may not be listened at yet. */
+const block = 50;
+const pools = 10;
+const pool = Number(process.env['VITEST_POOL_ID'] ?? 0) % pools;
+
+/** A port for which those that are `offsets` above it are free on loopback. */
+export const freePort = async (offsets: readonly number[] = [0]): Promise<number> => {
+  for (let tries = 0; tries < ports; tries += 1) {
     const port = next;
     next = firstPort + ((next + 1 - firstPort) % ports);
-    const wanted = Array.from({ length: count }, (_, index) => port + index * step);
-    if ((await Promise.all(wanted.map(isFree))).every(Boolean)) return port;
+    const wanted = offsets.map((offset) => port + offset);
+    const own = wanted.every((one) => Math.floor(one / block) % pools === pool);
+    if (own && (await Promise.all(wanted.map(isFree))).every(Boolean)) return port;
   }
   throw new Error('no free port was found');
 };
