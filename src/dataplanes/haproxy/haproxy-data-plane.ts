@@ -3,7 +3,7 @@ import type { Plan, TcpAddress } from '../../routing/plan.ts';
 import type { DataPlane, Demand, Observation, PeerHint } from '../data-plane.ts';
 import { Changes } from './changes.ts';
 import { HaproxyState, type HaproxyDataPlaneNeeds } from './haproxy-state.ts';
-import { hintCommand } from './hints.ts';
+import { hintCommands } from './hints.ts';
 import { KeptWaitingRoom } from './kept-waiting-room.ts';
 import { haproxyMetrics } from './metrics.ts';
 import { addObservations, readObservation } from './observation.ts';
@@ -93,7 +93,7 @@ export class HaproxyDataPlane implements DataPlane {
   hint(peers: readonly PeerHint[]): void {
     const { admin, shape } = this.#state;
     if (admin === undefined || shape === undefined || admin.pending > maxHintsPending) return;
-    const commands = peers.flatMap((peer) => hintCommand(shape, peer) ?? []);
+    const commands = peers.flatMap((peer) => hintCommands(shape, peer));
     admin.askAll(commands).catch(() => undefined);
   }
 

@@ -4,6 +4,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { messageOf } from '../../domain/errors.ts';
+import { functionKey } from '../../domain/ids.ts';
 import { identify } from '../../std/process-identity.ts';
 import { call, eventually, exchange, Gate, saying, tally, times } from '../calls.testing.ts';
 import { dataPlaneConformance, type Cannot } from '../data-plane.conformance.ts';
@@ -149,6 +150,21 @@ describe.skipIf(haproxyMayBeAbsent())('with HAProxy', () => {
       await node.apply(8, fewer);
       expect(node.plane.reloads).toBe(1);
       expect((await call(`${node.url}/function/first`)).status).toBe(404);
+    });
+
+    it('hear what a peer says of as many functions as it tells at once, whatever their names', async () => {
+      const [node, peer] = await Promise.all([start('hearing'), start('telling')]);
+      const replica = await node.replica('one', saying('yes'));
+      const names = times(200, (index) => `${'long-'.repeat(40)}${index}`);
+      const may = { peers: [{ id: peer.id, weight: 1 }] };
+      const plans = names.map((name) => [name, functionPlan([replica], may)] as const);
+      await node.apply(8, Object.fromEntries(plans), [peer.asPeer(4)]);
+      const pid = pidOf(node);
+      const there = { inFlight: 1, limit: 4, replicas: 1 };
+      const functions = Object.fromEntries(names.map((name) => [functionKey(name), there]));
+      node.plane.hint([{ id: peer.id, inFlight: 3, slots: 7, functions }]);
+      expect((await node.plane.observe()).peers[peer.id]).toMatchObject({ inFlight: 3, slots: 7 });
+      expect(pidOf(node)).toBe(pid);
     });
 
     it('refuse calls that must wait for the reason for which they would, where nobody holds them', async () => {
