@@ -20,17 +20,25 @@ const batch = 500;
 export class Changes {
   readonly #needs: ChangesNeeds;
   #leaving: readonly string[] = [];
+  #uncertain = false;
 
   constructor(needs: ChangesNeeds) {
     this.#needs = needs;
+  }
+
+  /** HAProxy may have been told a part of what should hold, and nobody knows which. */
+  get uncertain(): boolean {
+    return this.#uncertain;
   }
 
   async carryOut(before: Shape, after: Shape, admin: AdminSocket): Promise<void> {
     const { state } = this.#needs;
     const step = diff(before, after, state.paths);
     if (step.kind === 'structural') return this.reload(after, step.why, admin);
+    this.#uncertain = true;
     try {
       await this.#tell(step.commands, admin);
+      this.#uncertain = false;
       this.#leaving = [...this.#leaving, ...step.leaving];
     } catch (error) {
       if (state.admin !== admin) throw error;
@@ -58,7 +66,7 @@ export class Changes {
       const next = await state.process.reload(admin);
       state.reloads += 1;
       state.before = before;
-      this.#leaving = [];
+      this.begun();
       state.shape = after;
       watch(next);
     } catch (error) {
@@ -80,9 +88,10 @@ export class Changes {
     this.#leaving = [...this.#leaving.slice(batch), ...again];
   }
 
-  /** Another HAProxy began, with the present servers only. */
+  /** Another HAProxy began, with the present servers and maps only. */
   begun(): void {
     this.#leaving = [];
+    this.#uncertain = false;
   }
 
   async #tell(commands: readonly Command[], admin: AdminSocket): Promise<void> {

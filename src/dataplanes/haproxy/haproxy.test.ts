@@ -10,6 +10,7 @@ import { call, eventually, exchange, Gate, saying, tally, times } from '../calls
 import { dataPlaneConformance, type Cannot } from '../data-plane.conformance.ts';
 import { adopted, applyToKilled, pidOf, startsNodes, startsWithoutAgent } from '../opened-nodes.testing.ts';
 import { functionPlan } from '../test-node.testing.ts';
+import { AdminSocket } from './admin-socket.ts';
 import { haproxyMayBeAbsent } from './is-there.testing.ts';
 import { openHaproxy } from './open.testing.ts';
 
@@ -103,6 +104,35 @@ describe.skipIf(haproxyMayBeAbsent())('with HAProxy', () => {
 
     it('are not said to have a plan in force while they are being started again, and have it then', async () => {
       await applyToKilled(await start('killed'));
+    });
+
+    it('go on where only the connection to HAProxy ends, and hear of plans over another', async () => {
+      const node = await start('reconnected');
+      const gate = new Gate();
+      const gated = functionPlan([await node.replica('gated', gate.listener)]);
+      await node.apply(8, { gated });
+      const running = call(`${node.url}/function/gated`);
+      await gate.arrived(1);
+      const pid = pidOf(node);
+      const command = async (text: string): Promise<string> => {
+        const admin = await AdminSocket.open(join(node.facts.folder, 'h/admin.sock'), 5_000);
+        return admin.ask(text).finally(() => admin.close());
+      };
+      const connections = [...(await command('show sess')).matchAll(/^(0x\w+): .* fe=GLOBAL /gm)];
+      for (const [, id] of connections) await command(`shutdown session ${id}`).catch(() => undefined);
+      await eventually(
+        () =>
+          node.plane.observe().then(
+            () => true,
+            () => false,
+          ),
+        'it is asked again',
+      );
+      await node.apply(8, { gated, kept: functionPlan([await node.replica('kept', saying('yes'))]) });
+      expect((await call(`${node.url}/function/kept`)).body).toBe('yes');
+      gate.open();
+      expect((await running).body).toBe('through');
+      expect([pidOf(node), node.plane.reloads]).toEqual([pid, 0]);
     });
 
     it('are told of a hundred plans under load without a reload, a reset or an error', async () => {

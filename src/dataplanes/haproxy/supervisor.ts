@@ -84,14 +84,14 @@ export class Supervisor {
     await state.admin?.closed;
   }
 
-  /** From now on this one is the HAProxy that runs; when it ends without being asked it is started again. */
+  /** From now on this one is the HAProxy that runs; when it ends or falls silent without being asked it is started again. */
   watch(admin: AdminSocket): void {
     const { state } = this.#needs;
     state.admin = admin;
     void admin.closed.then(() => {
       if (state.admin !== admin) return;
       state.admin = undefined;
-      if (!state.ended) this.#restarting = this.#restart();
+      if (!state.ended) this.#restarting = this.#recover();
     });
   }
 
@@ -151,6 +151,29 @@ export class Supervisor {
       this.adopted = false;
       return false;
     }
+  }
+
+  async #recover(): Promise<void> {
+    const { log } = this.#needs.state.needs;
+    const isThere = await this.#reconnect().catch((error: unknown) => {
+      log.warn({ problem: messageOf(error) }, 'the HAProxy that runs cannot be told what should hold');
+      return false;
+    });
+    if (!isThere) await this.#restart();
+  }
+
+  /** Only the connection to HAProxy may have ended, and calls go on; false where none answers. */
+  #reconnect(): Promise<boolean> {
+    const { state, changes } = this.#needs;
+    return state.turns.run(async () => {
+      if (state.shape === undefined || state.process.running() === undefined) return false;
+      const admin = await state.process.connect().catch(() => undefined);
+      if (admin === undefined) return false;
+      state.needs.log.warn({}, 'the connection to HAProxy broke off; there is another');
+      this.watch(admin);
+      if (changes.uncertain) await changes.reload(state.shape, 'what is in force is not known', admin);
+      return true;
+    });
   }
 
   /** An HAProxy that ends without being asked is started again, with the plan it had. */
