@@ -1,8 +1,8 @@
 import { connect, type Socket } from 'node:net';
 import { SkeinError } from '../../domain/errors.ts';
 
-/** One that has not answered by then is taken to be frozen. */
-const answerMs = 10_000;
+/** One that has said nothing for so long while it was asked is taken to be frozen. */
+const frozenMs = 10_000;
 /** Commands under way; more are refused, so that a frozen HAProxy costs no memory. */
 const maxPending = 20_000;
 const prompt = '\n> ';
@@ -15,14 +15,16 @@ type Waiting = { readonly resolve: (answer: string) => void; readonly reject: (e
  */
 export class AdminSocket {
   readonly #socket: Socket;
+  readonly #silentMs: number;
   readonly #waiting: Waiting[] = [];
   #unread = '';
   #timer: NodeJS.Timeout | undefined;
   /** Resolves when the connection ended. */
   readonly closed: Promise<void>;
 
-  private constructor(socket: Socket) {
+  private constructor(socket: Socket, silentMs: number) {
     this.#socket = socket;
+    this.#silentMs = silentMs;
     this.closed = new Promise((resolve) => {
       socket.once('close', () => {
         clearTimeout(this.#timer);
@@ -35,8 +37,11 @@ export class AdminSocket {
     socket.on('data', (text: string) => this.#receive(text));
   }
 
-  /** `unavailable` when nobody listens at `path` or it says nothing within `timeoutMs`. */
-  static open(path: string, timeoutMs: number): Promise<AdminSocket> {
+  /**
+   * `unavailable` when nobody listens at `path` or it says nothing within `timeoutMs`. Later it is closed when HAProxy leaves
+   * what it was asked without a word for `silentMs`.
+   */
+  static open(path: string, timeoutMs: number, silentMs = frozenMs): Promise<AdminSocket> {
     return new Promise((resolve, reject) => {
       const socket = connect(path);
       const fail = (cause?: unknown): void => {
@@ -47,7 +52,7 @@ export class AdminSocket {
       const timer = setTimeout(fail, timeoutMs);
       socket.once('error', fail);
       socket.once('connect', () => {
-        const admin = new AdminSocket(socket);
+        const admin = new AdminSocket(socket, silentMs);
         socket.on('error', () => socket.destroy());
         admin.ask('prompt').then(() => {
           clearTimeout(timer);
@@ -76,7 +81,8 @@ export class AdminSocket {
     );
     if (commands.length > 0) {
       this.#socket.write(`${commands.join('\n')}\n`);
-      this.#watch();
+      // Asking is no sign of life.
+      if (this.#timer === undefined) this.#watch();
     }
     return Promise.all(answers);
   }
@@ -105,6 +111,6 @@ export class AdminSocket {
 
   #watch(): void {
     clearTimeout(this.#timer);
-    if (this.#waiting.length > 0) this.#timer = setTimeout(() => this.#socket.destroy(), answerMs);
+    this.#timer = this.#waiting.length === 0 ? undefined : setTimeout(() => this.#socket.destroy(), this.#silentMs);
   }
 }

@@ -15,6 +15,8 @@ import { readFeatures, trialOf, type Features } from './features.ts';
 const run = promisify(execFile);
 const startMs = 15_000;
 const helloMs = 8_000;
+/** It ends at once when it is told to, unless it is frozen. */
+const endMs = 5_000;
 const pollMs = 15;
 
 /** HAProxy frees its buffers after each call; given back to the system each time, they would cost more than the call. */
@@ -139,9 +141,9 @@ export class HaproxyProcess {
     const master = this.running();
     if (master !== undefined) {
       signalProcess(master, 'SIGTERM');
-      const end = this.#needs.clock.monotonic() + startMs;
+      const end = this.#needs.clock.monotonic() + endMs;
       while (isAlive(master)) {
-        if (this.#needs.clock.monotonic() > end) signalProcess(master, 'SIGKILL');
+        if (this.#needs.clock.monotonic() > end) killWithWorkers(master);
         await this.#pause();
       }
     }
@@ -197,6 +199,15 @@ export class HaproxyProcess {
     return new Promise((resolve) => this.#needs.clock.after(pollMs, resolve));
   }
 }
+
+/** A worker that is frozen would go on holding the ports when its master is gone. They are the group that the master leads. */
+const killWithWorkers = ({ pid }: ProcessIdentity): void => {
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+};
 
 const workerPid = (info: string): number | undefined => {
   const pid = /^Pid: (\d+)$/m.exec(info)?.[1];
