@@ -1,5 +1,7 @@
 import * as fc from 'fast-check';
 import { setImmediate } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { ManualClock, systemClock } from '../std/clock.ts';
 import { mergeLogs } from './log-merge.ts';
@@ -85,6 +87,27 @@ describe('logs of several nodes', () => {
     expect((await followed.next()).done).toBe(true);
   });
 
+  it('when followed hold nothing of the lines that were read, however long a node says nothing', async () => {
+    const silent = { [Symbol.asyncIterator]: () => ({ next: () => new Promise<never>(() => {}) }) };
+    const busy = async function* (): AsyncGenerator<LogLine> {
+      for (;;) {
+        // Lines of a peer never are there at once.
+        await Promise.resolve();
+        yield line(1, 'a');
+      }
+    };
+    const clock = new ManualClock();
+    const followed = mergeLogs([busy(), silent], { ...options, clock, follow: true });
+    const read = async (count: number): Promise<number> => {
+      for (let left = count; left > 0; left--) await followed.next();
+      return heapBytes();
+    };
+    const before = await read(30_000);
+    const after = await read(100_000);
+    expect(after - before).toBeLessThan(100 * 100_000);
+    await followed.return();
+  });
+
   it('end their parts when nobody reads on', async () => {
     let ended = 0;
     const followed = mergeLogs([part([line(1, 'a')])], { ...options, end: () => void ended++ });
@@ -93,3 +116,10 @@ describe('logs of several nodes', () => {
     expect(ended).toBe(1);
   });
 });
+
+/** After all garbage is gone. */
+const heapBytes = (): number => {
+  setFlagsFromString('--expose-gc');
+  (runInNewContext('gc') as () => void)();
+  return process.memoryUsage().heapUsed;
+};

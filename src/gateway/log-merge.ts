@@ -31,9 +31,10 @@ export const mergeLogs = async function* (
   parts: readonly LogPart[],
   options: MergeOptions,
 ): AsyncGenerator<LogLine, void, undefined> {
-  const sources = parts.map((part) => new Source(part));
+  const bell = new Bell();
+  const sources = parts.map((part) => new Source(part, bell));
   try {
-    if (options.follow) yield* followed(sources, options);
+    if (options.follow) yield* followed(sources, bell, options);
     else if (options.tail > 0) yield* await newest(ordered(sources, options), options.tail);
     else yield* ordered(sources, options);
   } finally {
@@ -61,6 +62,7 @@ const ordered = async function* (
 
 const followed = async function* (
   sources: readonly Source[],
+  bell: Bell,
   { tail, clock }: MergeOptions,
 ): AsyncGenerator<LogLine, void, undefined> {
   const early: LogLine[] = [];
@@ -69,27 +71,28 @@ const followed = async function* (
     cancel = clock.after(settleMs, () => resolve(undefined));
   });
   for (;;) {
-    const line = (await Promise.race([settled, ready(sources)]))?.take();
+    const line = (await Promise.race([settled, ready(sources, bell)]))?.take();
     if (line === undefined || early.push(line) >= maxEarly) break;
   }
   cancel();
   const tailed = new Tail(tail);
   for (const line of early.sort(byTime)) tailed.add(line);
   yield* tailed.lines;
-  for (let source = await ready(sources); source !== undefined; source = await ready(sources)) {
+  for (let source = await ready(sources, bell); source !== undefined; source = await ready(sources, bell)) {
     const line = source.take();
     if (line !== undefined) yield line;
   }
 };
 
 /** The first source that has a line; undefined once all have ended. Those that waited longest come first. */
-const ready = async (sources: readonly Source[]): Promise<Source | undefined> => {
+const ready = async (sources: readonly Source[], bell: Bell): Promise<Source | undefined> => {
   for (;;) {
     const open = sources.filter((source) => !source.ended);
     if (open.length === 0) return undefined;
     const full = open.filter((source) => source.line !== undefined).sort((a, b) => a.since - b.since)[0];
     if (full !== undefined) return full;
-    await Promise.race(open.map((source) => source.ready()));
+    for (const source of open) source.begin();
+    await bell.rung();
   }
 };
 
@@ -126,6 +129,23 @@ class Tail {
   }
 }
 
+/**
+ * Rings when a source has a line or ended. Who follows waits for this alone: what waits for a source that says nothing would
+ * be kept for as long as it does, once for each line of the others.
+ */
+class Bell {
+  #next = Promise.withResolvers<void>();
+
+  ring(): void {
+    this.#next.resolve();
+    this.#next = Promise.withResolvers<void>();
+  }
+
+  rung(): Promise<void> {
+    return this.#next.promise;
+  }
+}
+
 /** Calls `line` its next one; reads no further until that is taken. */
 class Source {
   line: LogLine | undefined;
@@ -133,16 +153,22 @@ class Source {
   /** When its line came, counted over all sources. */
   since = 0;
   readonly #iterator: AsyncIterator<LogLine>;
+  readonly #bell: Bell;
   #pending: Promise<void> | undefined;
 
-  constructor(part: LogPart) {
+  constructor(part: LogPart, bell: Bell) {
     this.#iterator = part[Symbol.asyncIterator]();
+    this.#bell = bell;
+  }
+
+  /** Reads on, unless it does already, or its line was not taken. */
+  begin(): void {
+    if (this.line === undefined && !this.ended) this.#pending ??= this.#read();
   }
 
   /** Resolves when there is a line or the end. */
   async ready(): Promise<void> {
-    if (this.line !== undefined || this.ended) return;
-    this.#pending ??= this.#read();
+    this.begin();
     await this.#pending;
   }
 
@@ -169,6 +195,7 @@ class Source {
       this.ended = true;
     }
     this.#pending = undefined;
+    this.#bell.ring();
   }
 }
 
