@@ -13,12 +13,15 @@ import { runSkein, type Ran, type RunOptions } from './testing/run-skein.ts';
 let node: TestNode;
 let server: Server;
 let gateway = '';
+/** What the gateway was asked of logs last. */
+let asked = '';
 let folder = '';
 
 beforeAll(async () => {
   node = await startTestNode();
   server = createServer((incoming, response) => {
     const { method, url: path, headers } = incoming;
+    if (path?.startsWith('/system/logs') === true) asked = path;
     const passed = request({ socketPath: node.systemSocket, method, path, headers }, (answer) => {
       response.writeHead(answer.statusCode ?? 502, answer.headers);
       answer.pipe(response);
@@ -128,6 +131,13 @@ test('logs prints lines for people and for programs', async () => {
     text: 'two',
   });
   expect(await skein(['logs', 'figlet', '--since', 'yesterday'])).toMatchObject({ code: 2 });
+});
+
+test('what five minutes ago is says the clock of the node, which wrote the times, and not that of whoever asks', async () => {
+  await skein(['logs', 'figlet']);
+  expect(asked).toBe('/system/logs?name=figlet');
+  await skein(['logs', 'figlet', '--since', '1h']);
+  expect(asked).toMatch(/&since=2/);
 });
 
 const deployFiglet = async (): Promise<void> => {

@@ -23,19 +23,18 @@ export const define = (command: Command): void => {
     .argument('<name>', 'the function')
     .option('-f, --follow', 'go on with what comes')
     .option('--tail <lines>', 'only so many of the newest lines (default: all)', numberValue)
-    .option('--since <duration>', 'only lines of the last 30s, 5m or 2h', durationValue, 300_000)
+    .option('--since <duration>', 'only lines of the last 30s, 5m or 2h (default: 5m)', durationValue)
     .option('--instance <where>', 'only NODE/REPLICA, NODE or REPLICA')
     .option('--namespace <name>', "its namespace (default: the gateway's own)")
     .addHelpText('after', details)
     .action(logs);
-  command.options.find(({ long }) => long === '--since')?.default(300_000, '5m');
   addGlobals(command, 'gateway', 'data', 'passwordFile', 'json');
 };
 
 type LogsFlags = {
   readonly follow?: boolean;
   readonly tail?: number;
-  readonly since: number;
+  readonly since?: number;
   readonly instance?: string;
   readonly namespace?: string;
 };
@@ -53,7 +52,7 @@ const logs = async (name: string, flags: LogsFlags, command: Command): Promise<v
     namespace,
     instance,
     tail: tail?.toString(),
-    since: new Date(Date.now() - since).toISOString(),
+    since: since === undefined ? undefined : new Date(Date.now() - since).toISOString(),
     follow: follow ? 'true' : undefined,
   });
   const response = await client.request('GET', `/system/logs${asked}`, undefined, 0);

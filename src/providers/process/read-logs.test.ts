@@ -128,6 +128,31 @@ it('follows a log that tells no times, and shows each line with the time that it
   expect(followed).toEqual(await collect(read()));
 });
 
+it('follows what comes also when the clock of the machine was set back meanwhile', async () => {
+  const ended = new AbortController();
+  await write('r1', 30, 'too old');
+  await write('r1', 50, 'past');
+  const lines = read({ follow: true, since: Date.parse(at(40)), signal: ended.signal });
+  const next = async (): Promise<unknown> => ((await lines.next()).value as ReplicaLine | undefined)?.text;
+  expect(await next()).toBe('past');
+  await write('r1', 10, 'an hour early');
+  expect(await next()).toBe('an hour early');
+  ended.abort();
+  expect(await next()).toBeUndefined();
+});
+
+it('follows from a time that is yet to come', async () => {
+  const ended = new AbortController();
+  const soon = Date.now() + 3_600_000;
+  const lines = read({ follow: true, since: soon, signal: ended.signal });
+  const first = lines.next();
+  await appendFile(logFile(folder, 'r1'), `${new Date().toISOString()} early\n`);
+  await appendFile(logFile(folder, 'r1'), `${new Date(soon + 1000).toISOString()} then\n`);
+  expect((await first).value).toMatchObject({ text: 'then' });
+  ended.abort();
+  await lines.next();
+});
+
 it('follows through moves and new replicas, loses and repeats nothing, and ends when told', async () => {
   const ended = new AbortController();
   await write('r1', 1, 'past');

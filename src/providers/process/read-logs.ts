@@ -29,6 +29,8 @@ const ownTime = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z) /;
  */
 export async function* readLogs(folder: string, options: LogOptions, clock: Clock): AsyncGenerator<ReplicaLine, void> {
   const followed = new Map<string, Reader>();
+  // What comes from now on is newer than any time before now, whatever its own time says: clocks are set back.
+  const sinceMs = (options.since ?? 0) > clock.now() ? options.since : undefined;
   const past = await readPast(folder, options, followed);
   for (const line of past) {
     if (options.signal.aborted) return;
@@ -42,7 +44,7 @@ export async function* readLogs(folder: string, options: LogOptions, clock: Cloc
       if (reader === undefined) followed.set(id, (reader = new Reader(folder, id)));
       for await (const line of reader.more()) {
         if (options.signal.aborted) return;
-        if (line.timestampMs >= (options.since ?? 0)) yield told(line);
+        if (sinceMs === undefined || line.timestampMs >= sinceMs) yield told(line);
       }
     }
     await rest(clock, options.signal);
