@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { longestLineBytes } from '../providers/provider.ts';
 import { createPeerHost } from './peer-host.ts';
 
 const signal = AbortSignal.timeout(20_000);
@@ -34,4 +35,26 @@ describe('a peer as a host of functions', () => {
     await expect(answering('no\n', 500).list(signal)).rejects.toMatchObject({ code: 'unavailable' });
     await answering('', 202).scale(ref, wish, signal);
   });
+
+  it.each(['x', '"', '\u0000', '€'])('reads the longest line that a node tells, also of %j', async (character) => {
+    const timestamp = '2026-01-01T00:00:00.000Z';
+    const line = { instance: 'r1', timestamp, text: character.repeat(longestLineBytes / Buffer.byteLength(character)) };
+    const lines = Buffer.from(`${JSON.stringify(line)}\n${JSON.stringify({ ...line, text: 'after' })}\n`);
+    const host = createPeerHost('node-2', async () => new Response(inPieces(lines)));
+    const query = { name: 'a', namespace: 'b', tail: 0, since: 0, follow: false };
+    const lengths = [];
+    for await (const { text } of host.logs(query, signal)) lengths.push(text.length);
+    expect(lengths).toEqual([line.text.length, 5]);
+  });
 });
+
+/** As a connection brings it. */
+const inPieces = (bytes: Uint8Array): ReadableStream<Uint8Array> => {
+  let at = 0;
+  return new ReadableStream({
+    pull: (controller) => {
+      if (at >= bytes.length) return controller.close();
+      controller.enqueue(bytes.subarray(at, (at += 65_536)));
+    },
+  });
+};

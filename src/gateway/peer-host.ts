@@ -1,13 +1,14 @@
 import { z } from 'zod';
 import { SkeinError } from '../domain/errors.ts';
 import type { FunctionRef } from '../domain/function.ts';
+import { longestLineBytes } from '../providers/provider.ts';
 import { nodeFunction } from './needs.ts';
 import type { LogLine, LogQuery, PeerHost, ScaleWish } from './needs.ts';
 import { asked, boundedText, posted, refusal, understood, type PeerRequest } from './peer-request.ts';
 import { createPeerQueue } from './peer-queue.ts';
 
-/** Longest line of a log, characters, with all that is around its text. */
-const maxLine = 1024 * 1024;
+/** Longest line of a log, characters: as JSON a character of its text may be six, and a piece is somewhat more than its size. */
+const maxLine = 8 * longestLineBytes;
 
 const functions = z.array(nodeFunction).max(100_000);
 

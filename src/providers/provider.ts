@@ -61,6 +61,9 @@ export type LogOptions = {
   readonly signal: AbortSignal;
 };
 
+/** A line that does not end before is told in pieces of about this size. */
+export const longestLineBytes = 1024 * 1024;
+
 export type ReplicaLine = {
   /** RFC 3339, in UTC. */
   readonly timestamp: string;

@@ -1,7 +1,7 @@
 import { open, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../std/clock.ts';
-import type { LogOptions, ReplicaLine } from '../provider.ts';
+import { longestLineBytes, type LogOptions, type ReplicaLine } from '../provider.ts';
 import { noteTimes, readTimes, timeAt, type Noted } from './log-times.ts';
 import { earlierLog } from './replica-logs.ts';
 
@@ -9,9 +9,6 @@ import { earlierLog } from './replica-logs.ts';
 const mostLines = 10_000;
 const lookEveryMs = 200;
 const chunkBytes = 64 * 1024;
-/** A line that does not end is given out in pieces of this size. */
-const longestLineBytes = 1024 * 1024;
-
 type Line = { readonly timestampMs: number; readonly instance: string; readonly text: string };
 
 const told = ({ timestampMs, instance, text }: Line): ReplicaLine => ({
