@@ -1,10 +1,15 @@
-import { createServer } from 'node:net';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { functionKey, type FunctionKey } from '../domain/ids.ts';
+import { openSqliteQueue, queueMigrations } from '../queues/embedded/sqlite-queue.ts';
 import { openMemoryQueue } from '../queues/memory/memory-queue.ts';
 import type { Queue, QueueLimits } from '../queues/queue.ts';
 import { systemClock } from '../std/clock.ts';
+import { openDatabase } from '../std/sqlite.ts';
 import { seeded } from '../std/random.ts';
 import { silentLog } from '../telemetry/log.ts';
 import type { EndedSpan } from '../telemetry/spans.ts';
@@ -250,6 +255,26 @@ describe('many calls', () => {
     await gateway.count(15);
     await settled();
     expect(Object.fromEntries(most)).toEqual({ [`/function/${echo}/`]: 3, [`/function/${functionKey('one')}/`]: 1 });
+  });
+
+  it('are made when the disk has room again, though nothing else comes', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'skein-async-'));
+    const database = await openDatabase(join(folder, 'node.db'), queueMigrations);
+    try {
+      const kept = await openSqliteQueue(database, { clock: systemClock, log: silentLog });
+      const refused = Promise.withResolvers<void>();
+      const log = { ...silentLog, warn: () => refused.resolve() };
+      await begin({}, { queue: kept, log });
+      await database.run(`CREATE TRIGGER full BEFORE UPDATE ON queue BEGIN SELECT RAISE(ABORT, 'disk is full'); END`);
+      await enqueue();
+      await refused.promise;
+      await database.run('DROP TRIGGER full');
+      await gateway.count(1);
+      await invoker.stop(0);
+    } finally {
+      await database.close();
+      rmSync(folder, { recursive: true });
+    }
   });
 
   it('do not hammer a function that is refused', async () => {

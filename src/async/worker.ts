@@ -112,6 +112,13 @@ export class Worker {
   async #takeAndRun(lane: string, open: Set<string>): Promise<void> {
     const wakes = this.#wakes;
     const taken = await this.#take(lane);
+    if (taken === 'failed') {
+      open.delete(lane);
+      // Its pause is what wakes us: the queue need not know when its disk has room again.
+      this.#lanes.ended(lane, true);
+      this.#turn();
+      return;
+    }
     if (taken !== undefined && !this.#stopped) {
       await this.#run(lane, taken);
       this.#turn();
@@ -124,12 +131,12 @@ export class Worker {
     else if (wakes !== this.#wakes) this.#turn();
   }
 
-  async #take(lane: string): Promise<Taken | undefined> {
+  async #take(lane: string): Promise<Taken | 'failed' | undefined> {
     try {
       return await this.#needs.queue.take(lane);
     } catch (error) {
       this.#queueBroken(error);
-      return undefined;
+      return 'failed';
     }
   }
 

@@ -74,7 +74,11 @@ export class StoredQueue implements Queue {
     } catch (error) {
       // Whoever had it before finished it after all.
       if (!this.#index.has(entry)) return undefined;
-      if (entry.attempt === attempt) this.#index.move(entry, 'waiting', 0);
+      if (entry.attempt === attempt) {
+        // Nobody got it: a disk that is full for a while must not use up its attempts.
+        entry.attempt--;
+        this.#index.move(entry, 'waiting', 0);
+      }
       throw error;
     }
   }

@@ -13,6 +13,8 @@ let folder: string;
 let database: Database | undefined;
 const clock = new ManualClock();
 
+const diskIsFull = `CREATE TRIGGER full BEFORE UPDATE ON queue BEGIN SELECT RAISE(ABORT, 'disk is full'); END`;
+
 const reopen = async (limits: Partial<QueueLimits> = {}): Promise<Queue> => {
   await database?.close();
   database = await openDatabase(join(folder, 'node.db'), queueMigrations);
@@ -74,6 +76,15 @@ describe('the queue in SQLite', () => {
     for (const id of ['one', 'two']) await queue.add(item('a.fn', id));
     queue = await reopen({ items: 2 });
     await expect(queue.add(item('a.fn', 'three'))).rejects.toMatchObject({ code: 'full' });
+  });
+
+  it('counts no attempt that it could not keep', async () => {
+    const queue = await reopen();
+    await queue.add(item('a.fn', 'one'));
+    await database?.run(diskIsFull);
+    for (let n = 0; n < 3; n++) await expect(queue.take('a.fn')).rejects.toMatchObject({ code: 'unavailable' });
+    await database?.run('DROP TRIGGER full');
+    expect(await queue.take('a.fn')).toMatchObject({ attempt: 1 });
   });
 
   it('leaves nothing behind of what was done', async () => {
