@@ -312,7 +312,11 @@ export const httpConformance = (
       const url = await serving((request, response) => response.end(request.headers['x-254']));
       const { pathname, port } = new URL(url);
       const headers = times(255, (index) => `x-${index}: last\r\n`).join('');
-      const text = await exchange(Number(port), `GET ${pathname} HTTP/1.1\r\nhost: x\r\n${headers}\r\n`, /\r\n\r\nlast/);
+      const text = await exchange(
+        Number(port),
+        `GET ${pathname} HTTP/1.1\r\nhost: x\r\n${headers}\r\n`,
+        /\r\n\r\nlast/,
+      );
       expect(text).toMatch(/^HTTP\/1\.1 200 [^]*last/);
     });
 
