@@ -182,7 +182,13 @@ export class TestNode {
   /** Starts it and waits until it can be asked. */
   async restart(): Promise<void> {
     this.start();
-    await until(`${this.name} answers`, () => this.status());
+    await until(`${this.name} answers`, () => {
+      this.assertRuns();
+      return this.status();
+    }).catch((error: unknown) => {
+      if (error instanceof GiveUp) throw error;
+      throw new Error(`${this.name} did not come back; its log ends with:\n${this.log()}`, { cause: error });
+    });
   }
 
   /** An agent that ended by itself is found out at once. */
