@@ -103,6 +103,8 @@ export class Fleet {
 
   /** Resolves when that many are ready, or another number is wanted. `unavailable`: a start failed; it is tried again. */
   async scale(replicas: number): Promise<void> {
+    // Nothing is started here any more: whoever waited would wait for ever.
+    if (this.#closed) throw this.#removed();
     const failed = this.failing;
     // After a rest the next try is worth waiting for again.
     if (this.#wanted === 0 && this.#backOff.leftMs <= worthWaitingMs) this.#hopeless = false;
@@ -133,9 +135,7 @@ export class Fleet {
     this.#wanted = 0;
     this.#backOff.stop();
     this.#abandoned.abort();
-    for (const waiter of this.#waiting.splice(0)) {
-      waiter.reject(new SkeinError('unavailable', `${this.spec.ref.name} is being removed`));
-    }
+    for (const waiter of this.#waiting.splice(0)) waiter.reject(this.#removed());
     for (const replica of this.#ready.values()) this.#retire(replica, delayMs, timeoutMs);
     const late = this.#needs.clock.after(delayMs + timeoutMs, () => this.#hurry());
     await Promise.all(this.#starting);
@@ -315,6 +315,10 @@ export class Fleet {
     if (this.#failure === undefined) return undefined;
     const past = this.#needs.clock.monotonic() - this.#failure.atMs > healthyAfterMs;
     return past && this.#ready.size >= this.#wanted ? undefined : this.#failure.text;
+  }
+
+  #removed(): SkeinError {
+    return new SkeinError('unavailable', `${this.spec.ref.name} is being removed`);
   }
 
   #unavailable(): SkeinError {

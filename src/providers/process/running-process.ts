@@ -27,7 +27,7 @@ export class RunningProcess {
   /** `child` was spawned `detached` and has a pid. */
   static ofChild(child: ChildProcess & { readonly pid: number }): RunningProcess {
     const { promise, resolve } = Promise.withResolvers<string>();
-    child.once('exit', (code, signal) =>
+    whenEnded(child, (code, signal) =>
       resolve(signal === null ? `exited with code ${code ?? 'unknown'}` : `was ended by ${signal}`),
     );
     const running = new RunningProcess(identify(child.pid) ?? { pid: child.pid, startTime: 'gone' }, promise);
@@ -91,6 +91,16 @@ export class RunningProcess {
     kill(pid, signal);
   }
 }
+
+/** Calls `told` when the child has ended, or at once where it has: its event comes once, and may have come before anybody listened. */
+export const whenEnded = (
+  child: ChildProcess,
+  told: (code: number | null, signal: NodeJS.Signals | null) => void,
+): void => {
+  const { exitCode, signalCode } = child;
+  if (exitCode !== null || signalCode !== null) told(exitCode, signalCode);
+  else child.once('exit', told);
+};
 
 const kill = (pid: number, signal: NodeJS.Signals): void => {
   try {

@@ -71,6 +71,13 @@ describe('a provider that stops', () => {
     expect(await deployed).toBe('refused');
   });
 
+  it('scales nothing any more, and says so', async () => {
+    await provider.deploy(await bench.spec(ref, '1', nodeBundle('export default () => new Response()')), 1);
+    const stopped = provider.stop(200);
+    await expect(provider.scale(ref, 2)).rejects.toMatchObject({ code: 'unavailable' });
+    await stopped;
+  });
+
   it('starts nothing any more', async () => {
     await provider.stop(200);
     const spec = await bench.spec(ref, '1', nodeBundle(endless));

@@ -9,7 +9,7 @@ import type { Room } from './room.ts';
 import type { Runtime } from './runtime.ts';
 import type { SecretMounts } from './secret-mounts.ts';
 import { lastLines } from './replica-logs.ts';
-import { RunningProcess } from './running-process.ts';
+import { RunningProcess, whenEnded } from './running-process.ts';
 import { settledWithin } from './wait.ts';
 import type { FromWorker, ToWorker } from './worker/messages.ts';
 
@@ -67,6 +67,7 @@ export class WorkerPool {
 
   /** A warm worker, or the next one that is forked. `unavailable` when none could be. */
   async take(): Promise<Worker> {
+    if (this.#stopped) throw stops();
     const worker = this.#idle.shift();
     if (worker !== undefined) {
       this.#refillLater(refillDelayMs);
@@ -87,7 +88,7 @@ export class WorkerPool {
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#cancelRefill?.();
-    for (const waiter of this.#waiting.splice(0)) waiter.reject(new SkeinError('unavailable', 'the provider stops'));
+    for (const waiter of this.#waiting.splice(0)) waiter.reject(stops());
     await Promise.all(this.#forking);
     await Promise.all(this.#idle.splice(0).map((worker) => discard(this.#needs, worker)));
   }
@@ -156,6 +157,8 @@ export class WorkerPool {
     });
   }
 }
+
+const stops = (): SkeinError => new SkeinError('unavailable', 'the provider stops');
 
 const forkWorker = async (
   needs: PoolNeeds,
@@ -237,7 +240,7 @@ const nextMessage = (child: ChildProcess): Promise<FromWorker> => {
   };
   child.on('message', hear);
   child.once('error', reject);
-  child.once('exit', (code, signal) =>
+  whenEnded(child, (code, signal) =>
     reject(new SkeinError('unavailable', `it ended before it was ready (${signal ?? `code ${code ?? 'unknown'}`})`)),
   );
   promise.catch(() => {}).finally(() => child.off('message', hear));
