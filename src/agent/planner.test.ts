@@ -53,6 +53,20 @@ it('makes the next plan only when the last one is in force, with all that change
   expect(taken).toEqual([1, 2]);
 });
 
+it.each([1, 2, 3, 4, 5, 6])(
+  'makes a plan of a change that comes %i steps after the data plane took the last one',
+  async (steps) => {
+    const later = (left: number): void => (left === 0 ? planner.want() : queueMicrotask(() => later(left - 1)));
+    const { planner, taken } = plannerOf((plan) => {
+      if (plan.version === 1) later(steps);
+      return Promise.resolve();
+    });
+    await planner.begin();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(taken).toEqual([1, 2]);
+  },
+);
+
 it('has another plan for a data plane that did not take one, when that answers', async () => {
   let fails = true;
   const { planner, taken } = plannerOf(() => (fails ? Promise.reject(new Error('busy')) : Promise.resolve()));

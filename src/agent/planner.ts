@@ -62,9 +62,7 @@ export class Planner {
   want(): void {
     this.#wanted = true;
     if (!this.#begun) return;
-    this.#planning ??= this.#planAll().finally(() => {
-      this.#planning = undefined;
-    });
+    this.#planning ??= this.#planAll();
   }
 
   /** The data plane answers: where it did not take a plan it gets another. */
@@ -98,23 +96,30 @@ export class Planner {
 
   async #planAll(): Promise<void> {
     await Promise.resolve();
-    while (this.#wanted) {
-      this.#wanted = false;
-      this.#version += 1;
-      const plan = this.#needs.compose(this.#version);
-      try {
-        await this.#needs.dataPlane.apply(plan);
-        this.#untaken = false;
-        this.#inForce = plan;
-        this.#needs.onTaken();
-        for (const { version, resolve } of this.#awaiting) if (version <= plan.version) resolve();
-      } catch (error) {
-        this.#untaken = true;
-        this.#needs.log.warn(
-          { problem: messageOf(error) },
-          'the data plane did not take the plan; it gets another when it answers',
-        );
-      }
+    try {
+      while (this.#wanted) await this.#planOnce();
+    } finally {
+      // At once, not when somebody hears of the end: what is wanted in between would be nobody's.
+      this.#planning = undefined;
+    }
+  }
+
+  async #planOnce(): Promise<void> {
+    this.#wanted = false;
+    this.#version += 1;
+    const plan = this.#needs.compose(this.#version);
+    try {
+      await this.#needs.dataPlane.apply(plan);
+      this.#untaken = false;
+      this.#inForce = plan;
+      this.#needs.onTaken();
+      for (const { version, resolve } of this.#awaiting) if (version <= plan.version) resolve();
+    } catch (error) {
+      this.#untaken = true;
+      this.#needs.log.warn(
+        { problem: messageOf(error) },
+        'the data plane did not take the plan; it gets another when it answers',
+      );
     }
   }
 }
