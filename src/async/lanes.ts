@@ -51,7 +51,7 @@ export class Lanes {
     if (known !== undefined) known.running--;
   }
 
-  /** `refused`: by the platform, so that the next would be as well. */
+  /** `refused`: by the platform or the queue, so that the next would be as well. */
   ended(lane: string, refused: boolean): void {
     this.released(lane);
     const known = this.#lanes.get(lane);

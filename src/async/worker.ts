@@ -113,11 +113,9 @@ export class Worker {
     const wakes = this.#wakes;
     const taken = await this.#take(lane);
     if (taken === 'failed') {
-      open.delete(lane);
       // Its pause is what wakes us: the queue need not know when its disk has room again.
       this.#lanes.ended(lane, true);
-      this.#turn();
-      return;
+      return this.#turn();
     }
     if (taken !== undefined && !this.#stopped) {
       await this.#run(lane, taken);

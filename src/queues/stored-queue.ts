@@ -72,8 +72,8 @@ export class StoredQueue implements Queue {
       const content = await this.#storage.attempt(entry.id, attempt);
       return this.#taken(entry, attempt, { lane, callId: entry.callId, ...content });
     } catch (error) {
-      // Whoever had it before finished it after all.
-      if (!this.#index.has(entry)) return undefined;
+      // Whoever had it before finished it after all: then it is the turn of the next one.
+      if (!this.#index.has(entry)) return this.take(lane);
       if (entry.attempt === attempt) {
         // Nobody got it: a disk that is full for a while must not use up its attempts.
         entry.attempt--;

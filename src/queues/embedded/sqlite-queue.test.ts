@@ -58,6 +58,17 @@ describe('the queue in SQLite', () => {
     expect(await queue.take('dead.fn')).toMatchObject({ attempt: 1, item: { callId: 'dead' } });
   });
 
+  it('gives the next one where that of which the lease ran out was done after all', async () => {
+    const queue = await reopen();
+    for (const id of ['one', 'two']) await queue.add(item('a.fn', id));
+    const first = await queue.take('a.fn');
+    await queue.take('a.fn');
+    const done = first?.done();
+    clock.advance(queue.limits.leaseMs);
+    expect(await queue.take('a.fn')).toMatchObject({ attempt: 2, item: { callId: 'two' } });
+    await done;
+  });
+
   it('gives no id twice, though what had it is gone', async () => {
     const bury = async (queue: Queue): Promise<string | undefined> => {
       await queue.add(item('a.fn', 'one'));
