@@ -399,6 +399,16 @@ describe('a callback', () => {
   });
 });
 
+describe('a callback to a name', () => {
+  it('is tried again when nobody says in time what the name means', async () => {
+    await begin({ callbackTimeoutMs: 10 }, { resolve: () => new Promise(() => {}) });
+    await enqueue(['X-Callback-Url', 'http://callback.invalid/']);
+    await gateway.count(1);
+    await settled();
+    expect((await invoker.dead.list(1))[0]?.why).toMatch(/given up after 4 attempts.*no answer in 10 ms/);
+  });
+});
+
 describe('cancelling', () => {
   it('ends what waits, leaves what runs, and knows nothing of others', async () => {
     await begin();

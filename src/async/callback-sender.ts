@@ -54,7 +54,7 @@ export class CallbackSender {
     signal: AbortSignal,
   ): Promise<Refusal | undefined> {
     const url = new URL(text);
-    const address = await this.#addressOf(url);
+    const address = await unless(signal, this.#addressOf(url));
     if (address === undefined) {
       return { why: `${url.hostname} is at an address to which this node does not post`, final: true };
     }
@@ -82,6 +82,19 @@ export class CallbackSender {
     return addresses.find((address) => this.#policy.allows(address));
   }
 }
+
+/** What comes of `work`; rejects as soon as `signal` aborts. Who looks up names cannot be told to stop. */
+const unless = async <T>(signal: AbortSignal, work: Promise<T>): Promise<T> => {
+  const { promise: left, reject } = Promise.withResolvers<never>();
+  const leave = (): void => reject(signal.reason as Error);
+  signal.addEventListener('abort', leave);
+  try {
+    if (signal.aborted) leave();
+    return await Promise.race([work, left]);
+  } finally {
+    signal.removeEventListener('abort', leave);
+  }
+};
 
 const alwaysTo =
   (address: string): LookupFunction =>
