@@ -102,7 +102,7 @@ export class WaitingRoom {
 
   #enter(call: HeldCall, verdict?: Verdict): void {
     const lane = this.#lane(call);
-    if (verdict !== undefined) lane.verdict = verdict;
+    if (verdict !== undefined) this.#hear(lane, verdict);
     if (lane.verdict !== undefined && !this.#admit(call, lane, lane.verdict)) return;
     call.forgive();
     lane.calls.push(call);
@@ -129,9 +129,14 @@ export class WaitingRoom {
     return true;
   }
 
+  #hear(lane: Lane, verdict: Verdict): void {
+    lane.verdict = verdict;
+    if (verdict.starting) lane.warmUntil = this.#now() + warmMs;
+  }
+
   #facts(lane: Lane, verdict: Verdict): QueueFacts {
     const now = this.#now();
-    if (verdict.starting || this.#holding.has(lane.key)) lane.warmUntil = now + warmMs;
+    if (this.#holding.has(lane.key)) lane.warmUntil = now + warmMs;
     const { serviceMs, width, queueMs } = verdict;
     return { length: lane.calls.length, serviceMs, width, queueMs, warming: now < lane.warmUntil };
   }
@@ -158,7 +163,7 @@ export class WaitingRoom {
         this.#putBack(lane, call);
         return this.#ask(lane);
       case 'wait':
-        lane.verdict = asked.verdict;
+        this.#hear(lane, asked.verdict);
         lane.window = 1;
         lane.askAt = this.#now() + pollMs;
         this.#putBack(lane, call);
@@ -214,7 +219,8 @@ export class WaitingRoom {
           this.#remove(call);
           this.#refuse(call, 'timeout', 504);
         }
-        if (lane.askAt <= now) this.#ask(lane);
+        if (lane.calls.length === 0) this.#settle(lane);
+        else if (lane.askAt <= now) this.#ask(lane);
       }
     }
   }
@@ -289,8 +295,10 @@ export class WaitingRoom {
         holding?.verdict?.running ?? 0,
         holding?.calls.length ?? 0,
       );
-      const inFlight = running + (waiting?.calls.length ?? 0);
-      if (inFlight > 0) this.#needs.onDemand({ key, inFlight });
+      const waits = waiting?.calls.length ?? 0;
+      // What ran when a lane was last told of it is no news, once nothing waits there.
+      if (waits + (holding?.calls.length ?? 0) === 0) return;
+      if (running + waits > 0) this.#needs.onDemand({ key, inFlight: running + waits });
     });
   }
 
