@@ -54,6 +54,19 @@ describe('Sync', () => {
     expect(new Set(all.map(({ to }) => to)).size).toBe(10);
   });
 
+  it('goes on when the clock is set back: asks newcomers and each in turn, and answers', () => {
+    const hourMs = 3_600_000;
+    const sync = made();
+    sync.membersChanged(peers(10), hourMs);
+    run(sync, hourMs, hourMs + 10_000, false);
+    const [first] = peers(1);
+    sync.received(first!, ask, one, hourMs + 10_000);
+    sync.membersChanged(peers(12), hourMs + 10_000);
+    const all = run(sync, 0, 10 * periodMs, false);
+    expect(new Set(all.map(({ to }) => to))).toEqual(new Set(peers(12)));
+    expect(sync.received(first!, ask, one, 10 * periodMs)).not.toEqual([]);
+  });
+
   it('forgets who is gone, and asks again when it is back', () => {
     const sync = made();
     sync.membersChanged(peers(1), 0);

@@ -61,6 +61,8 @@ export class Sync {
   #nextTurn: number | undefined;
   #answers = { second: 0, count: 0 };
   #resync: Resync | undefined;
+  /** The time that was told last. */
+  #toldAt = -Infinity;
 
   constructor(needs: { readonly self: NodeId; readonly random: Random; readonly points: SyncPoints }) {
     this.#self = needs.self;
@@ -87,6 +89,7 @@ export class Sync {
   }
 
   membersChanged(alive: readonly NodeId[], now: number): void {
+    this.#follow(now);
     const present = new Set(alive.filter((id) => id !== this.#self));
     for (const id of this.#peers.keys()) if (!present.has(id)) this.#peers.delete(id);
     const newcomers = [...present].filter((id) => !this.#peers.has(id));
@@ -100,11 +103,13 @@ export class Sync {
   /** After this node's own writes were stored. */
   wrote(records: readonly CatalogueRecord[], now: number): readonly SyncEffect[] {
     if (records.length === 0) return [];
+    this.#follow(now);
     for (const peer of this.#some(recheckMembers)) peer.wanted ??= { at: now + recheckMs, since: now };
     return batches(records).map((batch) => ({ kind: 'broadcast', message: recordsMessage(batch) }));
   }
 
   tick(state: CatalogueState, now: number): readonly SyncEffect[] {
+    this.#follow(now);
     this.#nextTurn ??= now + this.#random() * periodMs;
     const to = this.#wantedDue(now) ?? this.#turnDue(now);
     if (to === undefined) return [];
@@ -121,6 +126,7 @@ export class Sync {
   }
 
   received(from: NodeId, message: Message, state: CatalogueState, now: number): readonly SyncEffect[] {
+    this.#follow(now);
     switch (message.kind) {
       case 'records':
         return this.#records(from, message.records, now);
@@ -130,6 +136,22 @@ export class Sync {
       case 'status':
       case 'strategy':
         return [];
+    }
+  }
+
+  /** A clock that is set back takes with it all that is to come by it: else nobody would be asked until it is where it was. */
+  #follow(now: number): void {
+    const backMs = this.#toldAt - now;
+    this.#toldAt = now;
+    if (backMs <= 0) return;
+    if (this.#nextTurn !== undefined) this.#nextTurn -= backMs;
+    if (this.#resync !== undefined) this.#resync.heardAt -= backMs;
+    for (const peer of this.#peers.values()) {
+      const { wanted } = peer;
+      if (wanted !== undefined) peer.wanted = { at: wanted.at - backMs, since: wanted.since - backMs };
+      peer.askedAt -= backMs;
+      peer.comparedAt -= backMs;
+      peer.answeredAt -= backMs;
     }
   }
 
