@@ -89,6 +89,8 @@ const sendResponse = async (response: ServerResponse, answered: Response): Promi
 const pump = async (body: ReadableStream<Uint8Array>, response: ServerResponse): Promise<void> => {
   const reader = body.getReader();
   const stop = (): void => void reader.cancel().catch(() => {});
+  // Whose caller left before there was an answer: that was told once, and is not told again.
+  if (response.destroyed) return stop();
   response.once('close', stop);
   // Headers go with the first bytes, unless those are a while in coming.
   const early = setImmediate(() => response.flushHeaders());
@@ -102,6 +104,7 @@ const pump = async (body: ReadableStream<Uint8Array>, response: ServerResponse):
 };
 
 const room = async (response: ServerResponse): Promise<void> => {
+  if (response.destroyed) return;
   const { promise, resolve } = Promise.withResolvers<void>();
   response.once('drain', resolve).once('close', resolve);
   await promise;

@@ -240,6 +240,23 @@ describe('a handler (request) => Response', () => {
     expect(await promise).toBe('aborted');
   });
 
+  it('may answer one who left, with a body that is not asked for any more', async () => {
+    const started = Promise.withResolvers<void>();
+    const cancelled = Promise.withResolvers<string>();
+    serve(async (asked) => {
+      const left = new Promise((resolve) => asked.signal.addEventListener('abort', resolve));
+      started.resolve();
+      await left;
+      const pull = (controller: ReadableStreamDefaultController): void => controller.enqueue(Buffer.from('more'));
+      return new Response(new ReadableStream({ pull, cancel: () => cancelled.resolve('cancelled') }));
+    });
+    const sent = request({ socketPath, agent: false }).on('error', () => {});
+    sent.end();
+    await started.promise;
+    sent.destroy();
+    expect(await cancelled.promise).toBe('cancelled');
+  });
+
   it('may leave a large body unread', async () => {
     serve(() => new Response('enough'));
     expect((await call({}, 'x'.repeat(1_000_000))).text).toBe('enough');
