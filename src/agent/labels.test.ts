@@ -15,6 +15,7 @@ describe('settings of a function', () => {
     expect(deployment({}, { exec_timeout: '20' }).timeoutMs).toBe(20_500);
     expect(deployment({}, { exec_timeout: '1m30s' }).timeoutMs).toBe(90_500);
     expect(deployment({ 'dfaas.timeout_ms': '250' }, { exec_timeout: '20s' }).timeoutMs).toBe(250);
+    expect(deployment({}, { exec_timeout: '1000h' }).timeoutMs).toBe(86_400_000);
     for (const none of ['0', '', 'soon', '-1s'])
       expect(deployment({}, { exec_timeout: none }).timeoutMs).toBeUndefined();
   });

@@ -66,10 +66,13 @@ const targetOf = (labels: Readonly<Record<string, string>>): FunctionSettings['t
 const isType = (text: string | undefined): text is ScaleTarget['type'] =>
   text === 'capacity' || text === 'rps' || text === 'cpu' || text === 'queue';
 
-/** Seconds or a duration, as OpenFaaS' watchdogs read it; 0 and what makes no sense set no bound. */
+/** As long as `dfaas.timeout_ms` may be. What is longer than a timer can wait would be over at once. */
+const longestMs = 86_400_000;
+
+/** Seconds or a duration, as OpenFaaS' watchdogs read it, at most a day; 0 and what makes no sense set no bound. */
 const execTimeoutOf = (text: string | undefined): number | undefined => {
   const ms = parseSeconds(text ?? '') ?? 0;
-  return ms > 0 ? ms + onTheWayMs : undefined;
+  return ms > 0 ? Math.min(longestMs, ms + onTheWayMs) : undefined;
 };
 
 const numberOf = (text: string | undefined): number | undefined => {

@@ -3,7 +3,7 @@ import { parseDuration } from '../../../std/duration.ts';
 import { cgiEnvironment } from './cgi.ts';
 import { Fault } from './fault.ts';
 import { fork, type Fork, type ForkNeeds } from './fork.ts';
-import type { WatchdogSettings } from './settings.ts';
+import { longestMs, type WatchdogSettings } from './settings.ts';
 
 export type AnswerNeeds = ForkNeeds & {
   readonly settings: WatchdogSettings;
@@ -59,7 +59,7 @@ export const begin = async (
 /** A caller's `X-Timeout` may shorten the time, never lengthen it. */
 const execTimeoutOf = ({ execTimeoutMs }: WatchdogSettings, request: IncomingMessage): number => {
   const asked = request.headers['x-timeout'];
-  const ms = typeof asked === 'string' ? (parseDuration(asked) ?? 0) : 0;
+  const ms = typeof asked === 'string' ? Math.min(longestMs, parseDuration(asked) ?? 0) : 0;
   if (ms === 0) return execTimeoutMs;
   return execTimeoutMs === 0 ? ms : Math.min(execTimeoutMs, ms);
 };

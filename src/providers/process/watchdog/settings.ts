@@ -39,6 +39,9 @@ export type WatchdogSettings = {
   readonly remarks: readonly string[];
 };
 
+/** Twelve days: a timer of Node that is to wait for more than twice as long does not wait at all. */
+export const longestMs = 2 ** 30;
+
 const mebibyte = 1024 * 1024;
 const longestLineBytes = mebibyte;
 
@@ -58,7 +61,7 @@ export const readSettings = (env: Environment): WatchdogSettings => {
     return value ?? fallback;
   };
   const time = (name: string, fallbackMs: number): number =>
-    given(name, parseSeconds, fallbackMs, 'number of seconds and no duration such as 500ms');
+    Math.min(longestMs, given(name, parseSeconds, fallbackMs, 'number of seconds and no duration such as 500ms'));
   const flag = (name: string, fallback: boolean): boolean => given(name, (text) => text === 'true', fallback, 'flag');
   const count = (name: string, fallback: number): number => given(name, parseCount, fallback, 'whole number');
   const mode = given('mode', parseMode, 'classic', 'mode (classic, serializing, streaming)');

@@ -157,6 +157,22 @@ describe('classic mode answers as the classic watchdog does', () => {
       { headers: { 'x-timeout': '100ms' } },
       { status: 408 },
     ],
+    [
+      'times of many days are no times that are over',
+      './run.sh',
+      { exec_timeout: '1000h', write_timeout: '1000h', read_timeout: '1000h' },
+      script('sleep 0.3; echo done'),
+      {},
+      { status: 200, text: 'done\n' },
+    ],
+    [
+      'X-Timeout of many days neither',
+      './run.sh',
+      {},
+      script('sleep 0.3; echo done'),
+      { headers: { 'x-timeout': '1000h' } },
+      { status: 200, text: 'done\n' },
+    ],
     ['write_timeout ends what exec_timeout does not', 'sleep 60', { write_timeout: '200ms' }, {}, {}, { status: 504 }],
     [
       'a body past max_body_bytes is a 413',
