@@ -387,7 +387,7 @@ describe('a callback', () => {
   });
 
   it('is tried again when nobody listens, and cut off when nobody answers', async () => {
-    const mute = createServer().listen(0, '127.0.0.1');
+    const mute = createServer((socket) => socket.on('error', () => undefined)).listen(0, '127.0.0.1');
     await once(mute, 'listening');
     const { port } = mute.address() as { port: number };
     await begin({ callbackTimeoutMs: 30 });

@@ -353,6 +353,7 @@ export const httpConformance = (
       });
       const { port, pathname } = new URL(url);
       const socket = connect(Number(port), '127.0.0.1');
+      socket.on('error', () => undefined);
       socket.write(`GET ${pathname} HTTP/1.1\r\nhost: x\r\n\r\n`);
       await once(socket, 'readable');
       let before = -1;

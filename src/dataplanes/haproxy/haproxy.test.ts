@@ -287,6 +287,7 @@ describe.skipIf(haproxyMayBeAbsent())('with HAProxy', () => {
       });
       await node.apply(8, { both: functionPlan([both], { timeoutMs: 2_000 }) });
       const switched = connect(node.port, '127.0.0.1');
+      switched.on('error', () => undefined);
       onTestFinished(() => void switched.destroy());
       let got = '';
       switched.setEncoding('latin1').on('data', (text: string) => (got += text));

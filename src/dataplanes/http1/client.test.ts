@@ -453,6 +453,7 @@ describe('a client', () => {
   it('changes to another protocol where both sides want to', async () => {
     const { port, server } = await real(() => undefined);
     server.on('upgrade', (_request, socket: Duplex) => {
+      socket.on('error', () => undefined);
       socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\nfirst');
       socket.pipe(socket);
     });
