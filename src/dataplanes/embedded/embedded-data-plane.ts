@@ -29,7 +29,9 @@ export type EmbeddedDataPlaneNeeds = {
 
 /** One that left so many observations in a row unanswered is frozen: it is ended, and started again. */
 const mostSilences = 3;
-const startMs = 15_000;
+const startMs = 30_000;
+/** One that was told to end and has not by then is killed. */
+const endMs = 15_000;
 /** Long enough for one that has its hands full: to take it for frozen would break off all it carries. */
 const helloMs = 8_000;
 const boundLogMs = 10_000;
@@ -258,7 +260,7 @@ export class EmbeddedDataPlane implements DataPlane {
     const identity = readPidFile(this.#pidFile);
     if (identity?.pid !== pid) return;
     signalProcess(identity, 'SIGTERM');
-    const end = this.#needs.clock.monotonic() + startMs;
+    const end = this.#needs.clock.monotonic() + endMs;
     while (isAlive(identity)) {
       if (this.#needs.clock.monotonic() > end) signalProcess(identity, 'SIGKILL');
       await this.#pause(pollMs);

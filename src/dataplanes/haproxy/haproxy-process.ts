@@ -13,7 +13,9 @@ import { AdminSocket } from './admin-socket.ts';
 import { readFeatures, trialOf, type Features } from './features.ts';
 
 const run = promisify(execFile);
-const startMs = 15_000;
+const startMs = 30_000;
+/** Processes that were told to end and have not by then are killed. */
+const endMs = 15_000;
 const helloMs = 8_000;
 /** It ends at once when it is told to, unless it is frozen. */
 const endMs = 5_000;
