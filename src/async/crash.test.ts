@@ -29,7 +29,7 @@ describe('kill -9', () => {
 
   it(
     `loses no call that was answered with 202, and makes each at least once (seed ${seed})`,
-    { timeout: 60_000 },
+    { timeout: 180_000 },
     async () => {
       const random = seeded(seed);
       // Some calls are refused on the way, so that some wait for another attempt when the process dies.

@@ -60,7 +60,7 @@ describe('SqliteCatalogueStore', () => {
 describe('kill -9', () => {
   const seed = Date.now() % 1_000_000;
 
-  it(`loses nothing acknowledged (seed ${seed})`, { timeout: 60_000 }, async () => {
+  it(`loses nothing acknowledged (seed ${seed})`, { timeout: 180_000 }, async () => {
     const random = seeded(seed);
     const acknowledged = new Map<string, number>();
     for (let round = 0; round < 6; round++) {

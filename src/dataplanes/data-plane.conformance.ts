@@ -32,7 +32,7 @@ export const dataPlaneConformance = (name: string, open: OpenPlane, cannot: Cann
       started = await Promise.all([
         ...names.map((name) => TestNode.start(name, open)),
         TestNode.start('strict', open, {
-          peerAckMs: 400,
+          peerAckMs: 1_200,
           maxBodyBytes: strictBodyBytes,
           upgradeIdleMs: 200,
           trustedProxies: ['10.0.0.0/8', '127.0.0.0/8'],

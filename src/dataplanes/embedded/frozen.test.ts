@@ -15,7 +15,7 @@ describe.concurrent('an embedded plane’s process that is frozen', () => {
   };
   const pair = ({ onTestFinished }: TestContext): Promise<readonly [TestNode, TestNode]> => {
     const open = startsNodes((facts) => openEmbedded(facts));
-    return Promise.all([open('a', { peerAckMs: 500 }, onTestFinished), open('b', {}, onTestFinished)]);
+    return Promise.all([open('a', { peerAckMs: 1_500 }, onTestFinished), open('b', {}, onTestFinished)]);
   };
   const observes = (node: TestNode<EmbeddedDataPlane>): Promise<boolean> =>
     node.plane.observe().then(
@@ -81,7 +81,7 @@ describe.concurrent('an embedded plane’s process that is frozen', () => {
     const calling = call(`${a.url}/function/slow`, { body: 'x' });
     await gate.arrived(1);
     // Longer than it takes to find out one that is frozen.
-    await pause(7_000);
+    await pause(8_000);
     gate.open();
     expect((await calling).body).toBe('through');
   });
