@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -29,8 +29,8 @@ export type EmbeddedDataPlaneNeeds = {
 
 /** One that left so many observations in a row unanswered is frozen: it is ended, and started again. */
 const mostSilences = 3;
-const startMs = 30_000;
-/** One that was told to end and has not by then is killed. */
+/** A machine that has its hands full takes its time; a process that ends is noticed at once. */
+const startMs = 60_000;
 const endMs = 15_000;
 /** Long enough for one that has its hands full: to take it for frozen would break off all it carries. */
 const helloMs = 8_000;
@@ -197,6 +197,7 @@ export class EmbeddedDataPlane implements DataPlane {
     await rm(this.#launch.controlSocket, { force: true });
     await writeFile(this.#launchFile, JSON.stringify(this.#launch), { mode: 0o600 });
     const output = openSync(this.#logFile, 'a', 0o600);
+    const { size: saidBefore } = fstatSync(output);
     const main = fileURLToPath(new URL(`./main${extname(import.meta.url)}`, import.meta.url));
     const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', main, this.#launchFile], {
       detached: true,
@@ -215,10 +216,11 @@ export class EmbeddedDataPlane implements DataPlane {
         this.#watch(await this.#open());
         return;
       } catch (error) {
-        if (child.exitCode !== null || this.#needs.clock.monotonic() > end) {
+        const hasEnded = child.exitCode !== null || child.signalCode !== null;
+        if (hasEnded || this.#needs.clock.monotonic() > end) {
           child.kill('SIGKILL');
           removePidFile(this.#pidFile);
-          throw new SkeinError('unavailable', this.#whyNot(child.exitCode), { cause: error });
+          throw new SkeinError('unavailable', this.#whyNot(child.exitCode, saidBefore), { cause: error });
         }
         await this.#pause(pollMs);
       }
@@ -267,9 +269,10 @@ export class EmbeddedDataPlane implements DataPlane {
     }
   }
 
-  /** Its last words; a sentence for people where it could not listen. */
-  #whyNot(exitCode: number | null): string {
-    const words = readFileSync(this.#logFile, 'utf8').trimEnd().split('\n').at(-1) ?? 'it said nothing';
+  /** Its last words, after the first `saidBefore` bytes of the log; a sentence for people where it could not listen. */
+  #whyNot(exitCode: number | null, saidBefore: number): string {
+    const said = readFileSync(this.#logFile).subarray(saidBefore).toString().trimEnd();
+    const words = said === '' ? 'it said nothing' : said.slice(said.lastIndexOf('\n') + 1);
     return exitCode === cannotListenCode ? words : `the data plane did not start: ${words} (log: ${this.#logFile})`;
   }
 

@@ -11,14 +11,17 @@ export const openEmbedded = (
     threads = 1,
     port = 0,
     ...more
-  }: Pick<EmbeddedDataPlaneNeeds, 'answerMs'> & { readonly threads?: number; readonly port?: number } = {},
+  }: Partial<Pick<EmbeddedDataPlaneNeeds, 'answerMs' | 'clock'>> & {
+    readonly threads?: number;
+    readonly port?: number;
+  } = {},
 ): Promise<EmbeddedDataPlane> => {
   const { folder, name, peerAckMs, maxHeaderBytes, maxBodyBytes, upgradeIdleMs, trustedProxies } = facts;
   const plane = new EmbeddedDataPlane({
+    clock: systemClock,
     ...more,
     folder,
     runFolder: folder,
-    clock: systemClock,
     log: silentLog,
     settings: {
       gateway: { host: '127.0.0.1', port },

@@ -4,6 +4,7 @@ import { Agent } from 'node:http';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { systemClock } from '../../std/clock.ts';
 import { begun, call, echo, eventually, Gate, saying, times } from '../calls.testing.ts';
 import { adopted, applyToKilled, pidOf, startsNodes, startsWithoutAgent } from '../opened-nodes.testing.ts';
 import { functionPlan } from '../test-node.testing.ts';
@@ -56,6 +57,24 @@ describe('the embedded plane’s process', () => {
     await next.start();
     expect((await call(`http://127.0.0.1:${next.address().gateway.port}/function/kept`)).body).toBe('yes');
     await next.stop(0);
+  });
+
+  it('that is killed as it starts is told of at once, and not by the words of the one before', async () => {
+    const node = await start('doomed');
+    await node.plane.release();
+    const before = pidOf(node);
+    process.kill(before, 'SIGKILL');
+    // It looks at the clock when it has begun the process, which has not come to say anything then.
+    const clock = { ...systemClock, monotonic: () => (killNext(), systemClock.monotonic()) };
+    const killNext = (): void => {
+      const pid = existsSync(join(node.facts.folder, 'plane.pid')) ? pidOf(node) : before;
+      if (pid === before || pid === killed) return;
+      process.kill(pid, 'SIGKILL');
+      killed = pid;
+    };
+    let killed: number | undefined;
+    const next = await openEmbedded(node.facts, { clock });
+    await expect(next.start()).rejects.toThrow('the data plane did not start: it said nothing (log: ');
   });
 
   it('leaves none behind when it is stopped while it is being started again', async () => {

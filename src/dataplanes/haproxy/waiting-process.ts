@@ -27,7 +27,7 @@ export type WaitingProcessNeeds = {
 };
 
 /** A machine that has its hands full takes its time. */
-const startMs = 30_000;
+const startMs = 60_000;
 const answerMs = 5_000;
 const pollMs = 15;
 
@@ -76,7 +76,7 @@ export class WaitingProcess {
       try {
         return await this.#open();
       } catch (cause) {
-        if (child.exitCode !== null || clock.monotonic() > end) {
+        if (child.exitCode !== null || child.signalCode !== null || clock.monotonic() > end) {
           child.kill('SIGKILL');
           removePidFile(pidFile);
           throw new SkeinError('unavailable', `the waiting room did not start (log: ${logFile})`, { cause });
