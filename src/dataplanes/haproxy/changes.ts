@@ -1,7 +1,7 @@
 import { SkeinError, messageOf } from '../../domain/errors.ts';
 import type { Observation } from '../data-plane.ts';
 import type { AdminSocket } from './admin-socket.ts';
-import { deletion, diff, isStillUsed, type Command } from './diff.ts';
+import { anchorDeletion, deletion, diff, isDeleted, isStillUsed, type Command } from './diff.ts';
 import type { HaproxyState } from './haproxy-state.ts';
 import type { Shape } from './shape.ts';
 import { writeConfiguration } from './write-configuration.ts';
@@ -79,13 +79,15 @@ export class Changes {
 
   /** Servers that left are deleted once nothing uses them. */
   async sweep(): Promise<void> {
-    const { admin } = this.#needs.state;
+    const { admin, paths } = this.#needs.state;
     if (admin === undefined || this.#leaving.length === 0) return;
     const servers = this.#leaving.slice(0, batch);
-    const answers = await admin.askAll(servers.map((server) => deletion(server).text));
+    const answers = await admin.askAll(servers.map(deletion));
     // One that cannot be deleted for another reason came with the configuration: it stays in maintenance.
     const again = servers.filter((_server, index) => isStillUsed(answers[index] ?? ''));
     this.#leaving = [...this.#leaving.slice(batch), ...again];
+    const deleted = servers.filter((_server, index) => isDeleted(answers[index] ?? ''));
+    await admin.askAll(deleted.flatMap((server) => anchorDeletion(server, paths)));
   }
 
   /** Another HAProxy began, with the present servers and maps only. */

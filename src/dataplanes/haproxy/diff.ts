@@ -48,8 +48,16 @@ export const diff = (before: Shape, after: Shape, paths: DiffPaths): Step => {
   };
 };
 
-/** Deletes a server that was put in maintenance; `leftBehind` tells what an answer means. */
-export const deletion = (server: string): Command => ({ text: `del server ${server}`, answer: /./ });
+/** Deletes a server that was put in maintenance; `isDeleted` and `isStillUsed` tell what an answer means. */
+export const deletion = (server: string): string => `del server ${server}`;
+
+export const isDeleted = (answer: string): boolean => answer === 'Server deleted.';
+
+/** HAProxy keeps the anchor of a peer until it is told not to, also when the peer's server was deleted. */
+export const anchorDeletion = (server: string, { anchor }: PeerFiles): readonly string[] => {
+  const [backend, name = ''] = server.split('/');
+  return backend === 'peers' ? [`del ssl ca-file ${anchor(name)}`] : [];
+};
 
 /** Whether the server must be tried again later: something still uses it. */
 export const isStillUsed = (answer: string): boolean => /still has|connections|must be in maintenance/i.test(answer);

@@ -9,7 +9,7 @@ import { identify } from '../../std/process-identity.ts';
 import { call, eventually, exchange, Gate, saying, tally, times } from '../calls.testing.ts';
 import { dataPlaneConformance, type Cannot } from '../data-plane.conformance.ts';
 import { adopted, applyToKilled, pidOf, startsNodes, startsWithoutAgent } from '../opened-nodes.testing.ts';
-import { functionPlan } from '../test-node.testing.ts';
+import { functionPlan, type TestNode } from '../test-node.testing.ts';
 import { AdminSocket } from './admin-socket.ts';
 import { haproxyMayBeAbsent } from './is-there.testing.ts';
 import { openHaproxy } from './open.testing.ts';
@@ -55,6 +55,11 @@ const cannot: Cannot = {
 };
 
 const switching = 'HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n';
+
+const command = async (node: TestNode, text: string): Promise<string> => {
+  const admin = await AdminSocket.open(join(node.facts.folder, 'h/admin.sock'), 5_000);
+  return admin.ask(text).finally(() => admin.close());
+};
 
 const refuses = (path: string): Promise<boolean> =>
   new Promise((resolve) => {
@@ -114,12 +119,8 @@ describe.skipIf(haproxyMayBeAbsent())('with HAProxy', () => {
       const running = call(`${node.url}/function/gated`);
       await gate.arrived(1);
       const pid = pidOf(node);
-      const command = async (text: string): Promise<string> => {
-        const admin = await AdminSocket.open(join(node.facts.folder, 'h/admin.sock'), 5_000);
-        return admin.ask(text).finally(() => admin.close());
-      };
-      const connections = [...(await command('show sess')).matchAll(/^(0x\w+): .* fe=GLOBAL /gm)];
-      for (const [, id] of connections) await command(`shutdown session ${id}`).catch(() => undefined);
+      const connections = [...(await command(node, 'show sess')).matchAll(/^(0x\w+): .* fe=GLOBAL /gm)];
+      for (const [, id] of connections) await command(node, `shutdown session ${id}`).catch(() => undefined);
       await eventually(
         () =>
           node.plane.observe().then(
@@ -195,6 +196,20 @@ describe.skipIf(haproxyMayBeAbsent())('with HAProxy', () => {
       node.plane.hint([{ id: peer.id, inFlight: 3, slots: 7, functions }]);
       expect((await node.plane.observe()).peers[peer.id]).toMatchObject({ inFlight: 3, slots: 7 });
       expect(pidOf(node)).toBe(pid);
+    });
+
+    it('keep nothing of a peer that left', async () => {
+      const [node, peer] = await Promise.all([start('staying'), start('leaving')]);
+      const kept = async (): Promise<readonly string[]> => {
+        const told = [await command(node, 'show ssl ca-file'), await command(node, 'show servers state peers')];
+        return told.flatMap((text) => text.match(/\bp\d+\b/g) ?? []);
+      };
+      for (const turn of [1, 2]) {
+        await node.apply(8, {}, [peer.asPeer(4)]);
+        expect(await kept()).toContain(`p${turn}`);
+        await node.apply(8, {});
+      }
+      await eventually(async () => (await kept()).length === 0, 'all of it is forgotten');
     });
 
     it('refuse calls that must wait for the reason for which they would, where nobody holds them', async () => {
