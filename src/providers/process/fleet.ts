@@ -8,11 +8,11 @@ import type { FunctionSpec, ProvidedFunction } from '../provider.ts';
 import { BackOff, healthyAfterMs } from './back-off.ts';
 import { drain } from './drain.ts';
 import { maxInFlightOf } from './environment.ts';
-import { bury, launch } from './launch.ts';
+import { clear, launch } from './launch.ts';
 import type { LaunchNeeds, Replica } from './replica.ts';
 import { markTimes } from './log-times.ts';
 import { probe } from './ready.ts';
-import { addLine, boundLog, lastLines, logFile } from './replica-logs.ts';
+import { addLine, boundLog, lastLines, logFile, pruneLogs } from './replica-logs.ts';
 import { accepts, pause } from './wait.ts';
 
 export type FleetNeeds = LaunchNeeds & {
@@ -20,6 +20,8 @@ export type FleetNeeds = LaunchNeeds & {
   readonly drainDelayMs: number;
   /** Resolves when the replicas that left the list by now get no more calls. */
   readonly withdrawn: () => Promise<void>;
+  /** The replicas of the function, at all its revisions, that have not ended: their logs are not among those of the past. */
+  readonly live: () => ReadonlySet<string>;
   readonly onColdStart: (ms: number) => void;
   /** The ready replicas changed. */
   readonly onChange: () => void;
@@ -54,6 +56,8 @@ export class Fleet {
   readonly #ready = new Map<string, Replica>();
   readonly #draining = new Map<string, { readonly replica: Replica; readonly done: Promise<void> }>();
   readonly #starting = new Set<Promise<void>>();
+  /** Those of them that have a process. */
+  readonly #launching = new Set<string>();
   readonly #checked = new Map<string, Checked>();
   /** Logs without times of their own, with their last known length. */
   readonly #untimed = new Map<string, number>();
@@ -192,7 +196,7 @@ export class Fleet {
 
   async boundLogs(): Promise<void> {
     const folder = this.#needs.folders.logs(this.spec.ref);
-    for (const id of this.#live()) await boundLog(logFile(folder, id), this.#needs.clock.now());
+    for (const id of this.ids()) await boundLog(logFile(folder, id), this.#needs.clock.now());
   }
 
   /** Notes when logs grew whose lines do not say. */
@@ -207,8 +211,9 @@ export class Fleet {
     }
   }
 
-  #live(): ReadonlySet<string> {
-    return new Set([...this.#ready.keys(), ...this.#draining.keys()]);
+  /** Of the replicas that start, are ready or drain. */
+  ids(): readonly string[] {
+    return [...this.#launching, ...this.#ready.keys(), ...this.#draining.keys()];
   }
 
   #fill(): void {
@@ -224,14 +229,26 @@ export class Fleet {
 
   async #start(): Promise<void> {
     const began = this.#needs.clock.monotonic();
+    let id: string | undefined;
+    const begun = (given: string): void => void this.#launching.add((id = given));
     try {
-      const replica = await launch(this.#needs, this.spec, await this.#open(), this.#abandoned.signal);
+      const replica = await launch(this.#needs, this.spec, await this.#open(), this.#abandoned.signal, begun);
       this.#needs.onColdStart(replica.readyAtMs - began);
       this.#admit(replica);
     } catch (error) {
       this.#failed(messageOf(error), 0, true);
       if (this.#needs.clock.monotonic() - began > worthWaitingMs) this.#despair();
     }
+    if (id === undefined) return;
+    this.#launching.delete(id);
+    if (!this.#ready.has(id)) await this.#pruneLogs();
+  }
+
+  /** So that what starts again and again leaves no more than a few logs. */
+  async #pruneLogs(): Promise<void> {
+    await pruneLogs(this.#needs.folders.logs(this.spec.ref), this.#needs.live()).catch((error: unknown) =>
+      this.#needs.log.error({ function: this.spec.ref.name, error: messageOf(error) }, 'old logs could not be removed'),
+    );
   }
 
   #admit(replica: Replica): void {
@@ -281,7 +298,8 @@ export class Fleet {
       if (!replica.process.signalled) await this.#tell(replica, `the replica ${await replica.process.exited}`);
       await this.markLogs();
       this.#untimed.delete(replica.id);
-      await bury(this.#needs, replica, this.#live());
+      await clear(this.#needs, replica.id);
+      await this.#pruneLogs();
     } catch (error) {
       this.#needs.log.error(
         { replica: replica.id, error: messageOf(error) },

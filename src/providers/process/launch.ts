@@ -6,21 +6,23 @@ import { launchHttp } from './launch-http.ts';
 import { launchNode } from './launch-node.ts';
 import type { LedgerEntry } from './ledger.ts';
 import type { Launched, LaunchNeeds, Replica } from './replica.ts';
-import { addLine, lastLines, logFile, pruneLogs } from './replica-logs.ts';
+import { addLine, lastLines, logFile } from './replica-logs.ts';
 
 /**
- * Starts one replica. Rejects with `unavailable`, and nothing of it left but its log, when it does not become ready or
- * `abandoned` aborts before.
+ * Starts one replica; `begun` is told its id. Rejects with `unavailable`, and nothing of it left but its log, when it does not
+ * become ready or `abandoned` aborts before.
  */
 export const launch = async (
   needs: LaunchNeeds,
   spec: FunctionSpec,
   bundle: OpenBundle,
   abandoned: AbortSignal,
+  begun: (id: string) => void,
 ): Promise<Replica> => {
   const { mode } = bundle.manifest;
   const launched = await start(needs, spec, bundle);
   const { id, address, process } = launched;
+  begun(id);
   const probed = launched.readyPath === undefined ? {} : { readyPath: launched.readyPath };
   const entry: LedgerEntry = { id, process: process.identity, address, ...probed, mode, spec };
   try {
@@ -66,13 +68,8 @@ const start = (needs: LaunchNeeds, spec: FunctionSpec, { folder, manifest }: Ope
   }
 };
 
-/** Forgets a replica that ended; its log stays, among the last few of its function. */
-export const bury = async (needs: LaunchNeeds, replica: Replica, live: ReadonlySet<string>): Promise<void> => {
-  await clear(needs, replica.id);
-  await pruneLogs(needs.folders.logs(replica.spec.ref), live);
-};
-
-const clear = async (needs: LaunchNeeds, id: string): Promise<void> => {
+/** Forgets a replica that ended; its log stays. */
+export const clear = async (needs: LaunchNeeds, id: string): Promise<void> => {
   await needs.ledger.remove(id);
   await needs.folders.clear(id);
 };

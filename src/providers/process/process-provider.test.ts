@@ -156,6 +156,13 @@ describe('node mode', () => {
     );
   });
 
+  it('keeps the logs of the last starts that failed, and of no others', async () => {
+    const spec = await bench.spec(ref, '1', nodeBundle('export const nothing = 1'));
+    await expect(provider.deploy(spec, 8)).rejects.toMatchObject({ code: 'unavailable' });
+    await provider.remove(ref);
+    expect(await readdir(provider.logFolder(ref))).toHaveLength(5);
+  });
+
   it('restarts a function that breaks outside a call, and keeps what it said with times', async () => {
     const code = `export default (request) => {
       if (request.url.endsWith('/die')) setTimeout(() => { console.log('last words'); throw new Error('oh no'); });
@@ -310,6 +317,18 @@ describe('http mode', () => {
     // A file's time is that of the kernel's last tick: up to 10 ms ago.
     expect(Date.parse(line?.timestamp ?? '')).toBeGreaterThanOrEqual(before - 10);
     expect(Date.parse(line?.timestamp ?? '')).toBeLessThanOrEqual(Date.now());
+  });
+
+  it('keeps the log of every replica that runs, whatever those of another revision wrote since', async () => {
+    const code = `import { createServer } from 'node:http';
+      createServer().listen(process.env.PORT);
+      process.on('SIGTERM', () => { console.log('the end'); process.exit(); });`;
+    await provider.deploy(await bench.spec(ref, '1', httpBundle(code)), 6);
+    const old = provider.replicas();
+    await provider.update(await bench.spec(ref, '2', httpBundle(code)));
+    await eventually(() => old.every(({ pid }) => !isAlive(pid)));
+    await eventually(async () => (await readdir(join(bench.folder, 'state/slots'))).length === 6);
+    for (const { logFile } of provider.replicas()) expect((await stat(logFile)).isFile()).toBe(true);
   });
 
   it('runs scripts of the bundle, and ends their children with them', async () => {

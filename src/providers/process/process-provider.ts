@@ -349,6 +349,7 @@ export class ProcessProvider implements FunctionProvider {
         readyTimeoutMs: readyTimeoutMs ?? 10_000,
         drainDelayMs: this.#drainDelayMs,
         withdrawn: this.#needs.withdrawn ?? (() => Promise.resolve()),
+        live: () => this.#live(spec.ref),
         onColdStart: onColdStart ?? (() => {}),
         onChange: () => this.#fleetChanged(spec.ref),
       },
@@ -389,6 +390,12 @@ export class ProcessProvider implements FunctionProvider {
         if (!this.#functions.has(key)) await rm(this.logFolder(oldest), { recursive: true, force: true });
       });
     }
+  }
+
+  #live({ name, namespace }: FunctionRef): ReadonlySet<string> {
+    const fleets = [...this.#fleets(), ...this.#leaving.keys()];
+    const own = fleets.filter(({ spec: { ref } }) => ref.name === name && ref.namespace === namespace);
+    return new Set(own.flatMap((fleet) => fleet.ids()));
   }
 
   #fleets(): readonly Fleet[] {
