@@ -331,6 +331,26 @@ describe('http mode', () => {
     for (const { logFile } of provider.replicas()) expect((await stat(logFile)).isFile()).toBe(true);
   });
 
+  it('keeps the log of a replica short also while it finishes its last calls', async () => {
+    const code = `import { createServer } from 'node:http';
+      createServer(() => console.log('x'.repeat(600_000))).listen(process.env.PORT);`;
+    await provider.deploy(await bench.spec(ref, '1', httpBundle(code)), 1);
+    const { logFile = '' } = provider.replicas()[0] ?? {};
+    const unanswered = call(one()).catch(() => undefined);
+    // By itself it may be cut before, every two seconds.
+    const bytes = (path: string): Promise<number> =>
+      stat(path).then(
+        ({ size }) => size,
+        () => 0,
+      );
+    await eventually(async () => (await bytes(logFile)) + (await bytes(`${logFile}.1`)) > 600_000);
+    await provider.update(await bench.spec(ref, '2', httpBundle(code)));
+    await provider.boundLogs();
+    expect(await bytes(logFile)).toBe(0);
+    await provider.stop(1000);
+    await unanswered;
+  });
+
   it('runs scripts of the bundle, and ends their children with them', async () => {
     const files = {
       'skein.json': JSON.stringify({ manifest: 1, mode: 'http', command: ['./start.sh', 'an argument'] }),

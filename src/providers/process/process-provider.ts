@@ -402,8 +402,9 @@ export class ProcessProvider implements FunctionProvider {
     return [...this.#functions.values()].flatMap((revisions) => revisions.fleets());
   }
 
+  /** Also those that leave: their last calls may last for hours. */
   async #each(act: (fleet: Fleet) => Promise<void>): Promise<void> {
-    for (const fleet of this.#fleets()) {
+    for (const fleet of [...this.#fleets(), ...this.#leaving.keys()]) {
       await act(fleet).catch((error: unknown) =>
         this.#needs.log.error({ error: messageOf(error) }, 'a look at replicas failed'),
       );
