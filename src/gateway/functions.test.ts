@@ -63,6 +63,15 @@ describe('functions of the federation', () => {
     expect(catalogue.list('function/')[0]?.value).toMatchObject({ digest, deployment: figlet });
   });
 
+  it.each([
+    ['Figlet One', 'invalid reference format: "Figlet One" is no NAME:TAG'],
+    ['registry.example:5000/fn', 'skein build DIR --image registry.example:5000/fn:latest --push'],
+    [`fn@sha256:${'a'.repeat(64)}`, 'skein build DIR --image fn:latest --push'],
+  ])('says of the image %j what can be done', async (image, sentence) => {
+    const message = expect.stringContaining(sentence) as string;
+    await expect(functions.deploy({ ...figlet, image })).rejects.toMatchObject({ code: 'invalid', message });
+  });
+
   it('waits no longer than its bound for a silent node, and stops asking it', async () => {
     await functions.deploy(figlet);
     const signals: AbortSignal[] = [];

@@ -1,3 +1,4 @@
+import { parseImage } from '../bundles/image.ts';
 import { parseConstraints, revisionOf } from '../catalogue/placement.ts';
 import { keys } from '../catalogue/record.ts';
 import type { FunctionValue } from '../catalogue/record.ts';
@@ -147,11 +148,14 @@ const byName = (a: FunctionStatus, b: FunctionStatus): number => (a.name < b.nam
 const alreadyExists = (ref: FunctionRef): SkeinError =>
   new SkeinError('exists', `unable to create function ${ref.name}: it already exists; update it with PUT`);
 
-const unknownImage = (image: string): SkeinError => {
-  const shown = image.slice(0, 200);
-  const tagged = shown.includes(':') ? shown : `${shown}:latest`;
+const unknownImage = (text: string): SkeinError => {
+  const image = parseImage(text);
+  if (image === undefined) {
+    return new SkeinError('invalid', `invalid reference format: ${JSON.stringify(text.slice(0, 100))} is no NAME:TAG`);
+  }
+  const tagged = `${image.name}:${image.tag}`.slice(0, 200);
   return new SkeinError(
     'invalid',
-    `image ${shown} is not known to this federation: build it with "skein build DIR --image ${tagged} --push", or build and deploy in one step with "skein deploy DIR"`,
+    `image ${text.slice(0, 200)} is not known to this federation: build it with "skein build DIR --image ${tagged} --push", or build and deploy in one step with "skein deploy DIR"`,
   );
 };
