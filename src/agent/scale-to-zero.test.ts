@@ -36,7 +36,12 @@ const open = async (zeroDuration: string, envVars: Readonly<Record<string, strin
   const scaler = new Scaler({ provider, clock: systemClock, log: silentLog, kept, maxReplicas: 8, idleMs: 60_000 });
   const replan = (): void => {
     const maxInFlight = 8 * hosted.settings.perReplica;
-    const plan = functionPlan(provider.resolve(ref), { canStart: true, maxInFlight, queueMs: 60_000, timeoutMs: 90_000 });
+    const plan = functionPlan(provider.resolve(ref), {
+      canStart: true,
+      maxInFlight,
+      queueMs: 60_000,
+      timeoutMs: 90_000,
+    });
     void node.apply(64, { slow: plan });
   };
   const look = async (): Promise<void> => {
