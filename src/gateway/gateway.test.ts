@@ -100,7 +100,7 @@ describe('deploying, updating and removing', () => {
     ['a name that is no DNS label', { service: 'X_y', image: 'figlet:1' }, 'service: must be a DNS label'],
     ['a body that is no object', [], 'validation failed'],
     ['an image that nobody built', { service: 'x', image: 'nope:2' }, 'skein build DIR --image nope:2'],
-    ['an image that is no image name', { service: 'x', image: 'A B' }, 'skein deploy DIR'],
+    ['an image that is no image name', { service: 'x', image: 'A B' }, 'is no NAME:TAG'],
     ['a secret', { service: 'x', image: 'figlet:1', secrets: ['key'] }, 'unable to find secret: key'],
     ['another namespace', { service: 'x', image: 'figlet:1', namespace: 'dev' }, 'namespace not valid'],
     ['an unknown constraint', { service: 'x', image: 'figlet:1', constraints: ['a==b'] }, 'skein.node'],
