@@ -116,7 +116,8 @@ const run = async (route: RouteSpec, handler: Handler, c: Context, needs: Gatewa
   return response;
 };
 
-const isSlow = (route: RouteSpec): boolean => route.request === 'bytes' || route.responses[200]?.body === 'bytes';
+const isSlow = (route: RouteSpec): boolean =>
+  typeof route.request === 'string' || route.responses[200]?.body === 'bytes';
 
 const inTime = async (answer: Promise<Response>, needs: GatewayNeeds): Promise<Response> => {
   let cancel = (): void => {};

@@ -51,7 +51,11 @@ export const openapi = (version: string): JsonObject => {
 const operation = (name: string, route: RouteSpec, schemas: Record<string, Json>): Json => ({
   operationId: name,
   summary: route.summary,
-  parameters: [...pathParameters(route.path), ...queryParameters(route, schemas)],
+  parameters: [
+    ...pathParameters(route.path),
+    ...parametersIn('query', route.query, schemas),
+    ...parametersIn('header', route.headers, schemas),
+  ],
   ...(route.request !== undefined && { requestBody: requestBody(route.request, schemas) }),
   responses: responses(route, schemas),
   security: route.path.startsWith('/system/') ? [{ admin: [] }] : [],
@@ -75,21 +79,30 @@ const pathParameters = (path: string): readonly JsonObject[] =>
     schema: { type: 'string', ...(patterns[name] !== undefined && { pattern: patterns[name] }) },
   }));
 
-const queryParameters = ({ query }: RouteSpec, schemas: Record<string, Json>): readonly JsonObject[] =>
-  Object.entries(query?.shape ?? {}).map(([name, schema]) => {
+const parametersIn = (
+  place: 'query' | 'header',
+  given: z.ZodObject | undefined,
+  schemas: Record<string, Json>,
+): readonly JsonObject[] =>
+  Object.entries(given?.shape ?? {}).map(([name, schema]) => {
     const rest = schemaOf(schema as z.ZodType, schemas);
     const { description } = schema as z.ZodType;
     const required = !(schema as z.ZodType).safeParse(undefined).success;
-    return { name, in: 'query', required, ...(description !== undefined && { description }), schema: rest };
+    return { name, in: place, required, ...(description !== undefined && { description }), schema: rest };
   });
 
-const requestBody = (request: NonNullable<RouteSpec['request']>, schemas: Record<string, Json>): JsonObject =>
-  request === 'bytes'
-    ? { required: true, content: { 'application/gzip': { schema: { type: 'string', format: 'binary' } } } }
-    : {
-        required: !request.safeParse(undefined).success,
-        content: { 'application/json': { schema: schemaOf(request, schemas) } },
-      };
+const requestBody = (request: NonNullable<RouteSpec['request']>, schemas: Record<string, Json>): JsonObject => {
+  if (request === 'bundle') return { required: true, content: { 'application/gzip': { schema: binary } } };
+  if (request === 'anything') return { content: anything };
+  return {
+    required: !request.safeParse(undefined).success,
+    content: { 'application/json': { schema: schemaOf(request, schemas) } },
+  };
+};
+
+const binary: JsonObject = { type: 'string', format: 'binary' };
+
+const anything: JsonObject = { '*/*': { schema: binary } };
 
 const plainText: JsonObject = { 'text/plain': { schema: { type: 'string' } } };
 
@@ -113,7 +126,7 @@ const contentOf = (
 ): JsonObject => {
   switch (body) {
     case 'bytes':
-      return { 'application/gzip': { schema: { type: 'string', format: 'binary' } } };
+      return { 'application/gzip': { schema: binary } };
     case 'text':
       return plainText;
     case 'html':
@@ -151,8 +164,6 @@ const reason = {
 };
 
 const refused = (description: string): JsonObject => ({ description, headers: reason, content: plainText });
-
-const anything: JsonObject = { '*/*': { schema: { type: 'string', format: 'binary' } } };
 
 /** Calls of functions are the data plane's: they are said here, for they are no routes of the control API. */
 const invocations = (): Record<string, Record<string, Json>> => {

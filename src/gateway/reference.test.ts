@@ -28,6 +28,16 @@ it('has every public route once, and none that peers alone may use', () => {
   expect(new Set(ids).size).toBe(ids.length);
 });
 
+it('takes any body for a call that is made later, as for one that is made at once, and names its headers', () => {
+  const body = { content: { '*/*': { schema: { type: 'string', format: 'binary' } } } };
+  expect(document.paths['/function/{name}']?.['post']).toMatchObject({ requestBody: body });
+  for (const path of ['/async-function/{name}', '/async-function/{name}/{path}']) {
+    const named = (name: string): unknown => expect.objectContaining({ in: 'header', name, required: false });
+    const parameters: unknown = expect.arrayContaining([named('X-Callback-Url'), named('X-Call-Id')]);
+    expect(document.paths[path]?.['post']).toMatchObject({ requestBody: body, parameters });
+  }
+});
+
 it('asks for the password where the gateway does', () => {
   for (const [path, item] of Object.entries(document.paths)) {
     for (const { security } of Object.values(item)) expect(security.length > 0).toBe(path.startsWith('/system/'));

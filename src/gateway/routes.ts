@@ -24,8 +24,10 @@ export type RouteSpec = {
   readonly audiences: readonly Audience[];
   readonly summary: string;
   readonly query?: z.ZodObject;
-  /** Absent where no body is read. */
-  readonly request?: z.ZodType | 'bytes';
+  /** Request headers that mean something. */
+  readonly headers?: z.ZodObject;
+  /** Absent where no body is read; `anything` is passed on as it is. */
+  readonly request?: z.ZodType | 'bundle' | 'anything';
   /** By status; every route may also answer with the errors of `domain/errors.ts` as text. */
   readonly responses: { readonly [status: number]: ResponseSpec };
 };
@@ -85,6 +87,11 @@ const pageQuery = z.object({
   after: z.string().optional().describe('The `id` of the last one of the page before.'),
 });
 const letterId = z.object({ id: z.string().min(1).max(256) });
+
+const laterHeaders = z.object({
+  'X-Callback-Url': z.string().optional().describe("Where the function's answer is posted."),
+  'X-Call-Id': z.string().max(128).optional().describe('What the call is to be called; made up where it is left out.'),
+});
 
 const laterResponses = {
   202: { description: 'The call is on the disk; `X-Call-Id` names it.' },
@@ -374,7 +381,7 @@ export const routes = {
     audiences: ['public'],
     summary: 'Store a bundle, and with `image` let that image name mean it',
     query: z.object({ image: z.string().optional() }),
-    request: 'bytes',
+    request: 'bundle',
     responses: { 200: { description: 'It was there already.' }, 201: { description: 'It is stored.' } },
   },
   callLater: {
@@ -382,7 +389,8 @@ export const routes = {
     path: '/async-function/{name}',
     audiences: ['public'],
     summary: 'Keep a call and make it later',
-    request: 'bytes',
+    headers: laterHeaders,
+    request: 'anything',
     responses: laterResponses,
   },
   callLaterWithPath: {
@@ -390,7 +398,8 @@ export const routes = {
     path: '/async-function/{name}/{path}',
     audiences: ['public'],
     summary: 'Keep a call with a path and make it later',
-    request: 'bytes',
+    headers: laterHeaders,
+    request: 'anything',
     responses: laterResponses,
   },
   cancelCall: {
