@@ -8,6 +8,22 @@ import { functionPlan, TestNode, type OpenPlane } from './test-node.testing.ts';
 
 type Line = Readonly<Record<string, string | number | boolean | undefined>>;
 
+type Value = {
+  readonly metricName?: string;
+  readonly labels: Readonly<Record<string, string | number>>;
+  readonly value: number;
+};
+
+/** What a plane's metrics say of a function. */
+const valuesOf = async (node: TestNode, name: string, key: string): Promise<readonly Value[]> => {
+  const metrics = (await node.plane.metrics()) as readonly {
+    readonly name: string;
+    readonly values: readonly Value[];
+  }[];
+  const values = metrics.find((metric) => metric.name === name)?.values ?? [];
+  return values.filter(({ labels }) => labels['function_name'] === key);
+};
+
 /** What is told of each call, here as it is written down. */
 export const recordsConformance = (nodes: Nodes, open: OpenPlane): void => {
   describe('the record of a call', () => {
@@ -152,20 +168,37 @@ export const recordsConformance = (nodes: Nodes, open: OpenPlane): void => {
       await new Promise((resolve) => setTimeout(resolve, 100));
       gate.open();
       await Promise.all(calls);
-      const metrics = (await node.plane.metrics()) as {
-        name: string;
-        values: { metricName: string; value: number }[];
-      }[];
-      for (const name of ['skein_queue_wait_seconds', 'skein_run_seconds']) {
-        const sums = metrics.find((metric) => metric.name === name)?.values ?? [];
-        const of = (part: string) =>
-          sums.find(
-            ({ metricName, ...rest }) =>
-              metricName === `${name}_${part}` && JSON.stringify(rest).includes('counted.openfaas-fn'),
-          )?.value;
-        expect(of('count')).toBe(2);
-        expect(of('sum')).toBeGreaterThanOrEqual(0.09);
+      const partOf = async (name: string, part: string): Promise<number | undefined> => {
+        const values = await valuesOf(node, name, 'counted.openfaas-fn');
+        return values.find(({ metricName }) => metricName === `${name}_${part}`)?.value;
+      };
+      const names = ['skein_queue_wait_seconds', 'skein_run_seconds'] as const;
+      await eventually(
+        async () => (await Promise.all(names.map((name) => partOf(name, 'count')))).every((count) => count === 2),
+        'both are counted',
+      );
+      for (const name of names) expect(await partOf(name, 'sum')).toBeGreaterThanOrEqual(0.09);
+    });
+
+    it('counts statuses and where calls went as the metrics do', async () => {
+      const [first, second] = pair();
+      const refusing = await second.replica('refusing', (_request, response) => response.writeHead(418).end());
+      await second.apply(4, { teapot: functionPlan([refusing]) }, [first.asPeer(4)]);
+      const away = functionPlan([], { peers: [{ id: second.id, weight: 1 }] });
+      await first.apply(4, { teapot: away }, [second.asPeer(4)]);
+      for (const _turn of times(3, () => 0)) {
+        expect((await call(`${first.url}/function/teapot`)).status).toBe(418);
       }
+      const counted = (name: string) => valuesOf(first, name, 'teapot.openfaas-fn');
+      await eventually(
+        async () => (await counted('gateway_function_invocation_total')).some(({ value }) => value === 3),
+        'all are counted',
+      );
+      expect(await counted('gateway_function_invocation_total')).toMatchObject([{ labels: { code: '418' } }]);
+      expect(await counted('gateway_function_invocation_started')).toMatchObject([{ value: 3 }]);
+      expect(await counted('skein_requests_forwarded_total')).toMatchObject([
+        { value: 3, labels: { peer: second.facts.name } },
+      ]);
     });
   });
 

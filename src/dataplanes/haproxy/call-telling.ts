@@ -1,24 +1,29 @@
 import { Counter, Registry } from 'prom-client';
+import type { FunctionKey } from '../../domain/ids.ts';
 import type { Clock } from '../../std/clock.ts';
 import { AccessLog } from '../../telemetry/access-log.ts';
 import { callTracer } from '../../telemetry/call-spans.ts';
 import { createLogger } from '../../telemetry/logger.ts';
 import type { Tracing } from '../../telemetry/otlp/open-tracing.ts';
 import { lastSpansMs, openPlaneTracing } from '../plane-tracing.ts';
+import { CallMeters } from './call-meters.ts';
 import { RecordReceiver } from './record-receiver.ts';
 import type { WaitingLaunch } from './waiting-protocol.ts';
 
-/** What becomes of calls that have ended: lines of the access log and spans, as with every data plane. */
+/** What becomes of calls that have ended: lines of the access log, spans and metrics, as with every data plane. */
 export class CallTelling {
   readonly #access: AccessLog | undefined;
   readonly #tracing: Tracing | undefined;
+  readonly #meters: CallMeters;
   readonly #receiver: RecordReceiver;
 
   private constructor(access: AccessLog | undefined, tracing: Tracing | undefined, nodeName: string) {
     this.#access = access;
     this.#tracing = tracing;
     const tracer = tracing && callTracer(tracing, nodeName);
+    this.#meters = new CallMeters(nodeName);
     this.#receiver = new RecordReceiver((record) => {
+      this.#meters.count(record);
       access?.write(record);
       tracer?.end(record);
     });
@@ -33,14 +38,16 @@ export class CallTelling {
     return opened;
   }
 
-  async metrics(): Promise<readonly unknown[]> {
+  /** Of these functions; what is known of others is forgotten. */
+  async metrics(functions: readonly FunctionKey[]): Promise<readonly unknown[]> {
     const register = new Registry();
     new Counter({
       name: 'skein_call_records_lost_total',
       help: 'Calls that are missing in the access log and the traces: they came faster than they were read.',
       registers: [register],
     }).inc(this.#receiver.lost);
-    return [...(await register.getMetricsAsJSON()), ...((await this.#tracing?.metrics()) ?? [])];
+    const spans = (await this.#tracing?.metrics()) ?? [];
+    return [...(await register.getMetricsAsJSON()), ...(await this.#meters.metrics(functions)), ...spans];
   }
 
   async close(): Promise<void> {

@@ -1,4 +1,5 @@
 import { SkeinError } from '../../domain/errors.ts';
+import type { FunctionKey } from '../../domain/ids.ts';
 import type { Plan, TcpAddress } from '../../routing/plan.ts';
 import type { DataPlane, Demand, Observation, PeerHint } from '../data-plane.ts';
 import { Changes } from './changes.ts';
@@ -106,9 +107,11 @@ export class HaproxyDataPlane implements DataPlane {
   }
 
   async metrics(): Promise<readonly unknown[]> {
-    if (this.#state.admin === undefined) return [];
-    const told = this.#state.wantedSettings.records ? this.#room.metrics() : [];
-    return [...(await haproxyMetrics(await this.observe(), this.reloads)), ...(await told)];
+    const { admin, shape, wantedSettings, reloads } = this.#state;
+    if (admin === undefined || shape === undefined) return [];
+    const { functions, peers } = shape.plan;
+    const told = wantedSettings.records ? this.#room.metrics(Object.keys(functions) as FunctionKey[]) : [];
+    return [...(await haproxyMetrics({ observed: await this.observe(), peers, reloads })), ...(await told)];
   }
 
   onDemand(listener: (demand: Demand) => void): () => void {

@@ -43,7 +43,6 @@ const cannot: Cannot = {
     'HAProxy reads on after a wish for another protocol that was not granted: what follows is a request of its own to it',
   'counts nothing that a function says before its answer':
     'HAProxy has not counted what came along with the answer when its rules see that',
-  'says the same as the metrics': 'times of calls are in HAProxy’s own exporter',
   'waits for slow functions: what they do not read of a body in chunks is not taken': stuck,
   'smuggling: a folded header': folded,
   'smuggling: a folded coding': folded,

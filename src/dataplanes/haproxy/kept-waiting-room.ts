@@ -54,9 +54,9 @@ export class KeptWaitingRoom {
     return this.#process.queued();
   }
 
-  /** Of what it tells of calls; in the form of prom-client's `getMetricsAsJSON`. */
-  metrics(): Promise<readonly unknown[]> {
-    return this.#process.metrics();
+  /** Of what it tells of calls of the functions that there are; in the form of prom-client's `getMetricsAsJSON`. */
+  metrics(functions: readonly FunctionKey[]): Promise<readonly unknown[]> {
+    return this.#process.metrics(functions);
   }
 
   /** Leaves it as it is. */

@@ -6,6 +6,7 @@
 import { readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { createServer, type Socket } from 'node:net';
+import type { FunctionKey } from '../../domain/ids.ts';
 import { systemClock } from '../../std/clock.ts';
 import { readLines } from '../../std/read-lines.ts';
 import { Attendance } from './attendance.ts';
@@ -44,8 +45,11 @@ const openTelling = async (): Promise<CallTelling | undefined> => {
 };
 
 const answer = async (agent: Socket, asked: string): Promise<void> => {
-  if (asked === 'metrics') tell(agent, { kind: 'metrics', metrics: (await telling?.metrics()) ?? [] });
-  else tell(agent, { kind: 'queued', functions: room.queued() });
+  const [kind, ...functions] = asked.split(' ');
+  if (kind === 'metrics') {
+    tell(agent, { kind, metrics: (await telling?.metrics(functions as FunctionKey[])) ?? [] });
+  }
+  if (kind === 'queued') tell(agent, { kind, functions: room.queued() });
 };
 
 const control = createServer((agent) => {

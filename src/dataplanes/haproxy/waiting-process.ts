@@ -92,9 +92,9 @@ export class WaitingProcess {
     return report?.kind === 'queued' ? report.functions : {};
   }
 
-  /** Of what it tells of calls; nothing where it does not answer. */
-  async metrics(): Promise<readonly unknown[]> {
-    const report = await this.#ask('metrics');
+  /** Of what it tells of calls, and of no other functions than these; nothing where it does not answer. */
+  async metrics(functions: readonly FunctionKey[]): Promise<readonly unknown[]> {
+    const report = await this.#ask('metrics', ` ${functions.join(' ')}`);
     return report?.kind === 'metrics' ? report.metrics : [];
   }
 
@@ -119,7 +119,7 @@ export class WaitingProcess {
     removePidFile(this.#needs.pidFile);
   }
 
-  #ask(kind: keyof Asked): Promise<WaitingReport | undefined> {
+  #ask(kind: keyof Asked, more = ''): Promise<WaitingReport | undefined> {
     const socket = this.#socket;
     if (socket === undefined || !socket.writable) return Promise.resolve(undefined);
     return new Promise((resolve) => {
@@ -128,7 +128,7 @@ export class WaitingProcess {
         clearTimeout(timer);
         resolve(report);
       });
-      socket.write(`${kind}\n`);
+      socket.write(`${kind}${more}\n`);
     });
   }
 

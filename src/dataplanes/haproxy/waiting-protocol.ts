@@ -21,7 +21,8 @@ export const waitingLaunch = z.object({
 
 export type WaitingLaunch = z.infer<typeof waitingLaunch>;
 
-/** What it tells whoever opens its control socket: one JSON object a line. Each line that it gets asks for the report of that kind. */
+/** What it tells whoever opens its control socket: one JSON object a line. Each line that it gets asks for the report of that kind; behind
+ * `metrics` stand the functions that there are. */
 export type WaitingReport =
   | { readonly kind: 'hello'; readonly pid: number }
   | { readonly kind: 'queued'; readonly functions: { readonly [key: FunctionKey]: number } }
