@@ -70,6 +70,18 @@ export const originConformance = (nodes: Nodes, trusting: () => TestNode): void 
     });
   });
 
+  it('what is asked of the agent is told as a path where it comes as a whole address', async () => {
+    const { b } = nodes();
+    const told: (string | undefined)[] = [];
+    await b.listen(join(b.facts.folder, 'system.sock'), ({ url }, response) => {
+      told.push(url);
+      response.end();
+    });
+    const head = `GET http://x/system/functions?of=all HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`;
+    expect(await exchange(b.port, head)).toMatch(/^HTTP\/1\.1 200 /);
+    expect(told).toEqual(['/system/functions?of=all']);
+  });
+
   describe('the time at which a call came', () => {
     it('is told to a client that is refused', async () => {
       const { a } = nodes();

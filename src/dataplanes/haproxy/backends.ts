@@ -30,12 +30,16 @@ export const waiting = (settings: Settings): Section => [
   `server room unix@${paths(settings).waiting}`,
 ];
 
+/** A target that is a whole address is told as its path. */
+const asPath = `http-request replace-uri '^[hH][tT][tT][pP][sS]?://[^/?]*/?(.*)$' '/\\1'`;
+
 /** To the agent. One that is not there, or leaves without an answer, is the same to whoever asks. */
 export const system = (name: string, socket: string, rules: readonly string[], gone: string = unavailable): Section => [
   `backend ${name} from base`,
   ...[502, 503].map((status) => `http-error status ${status} ${gone}`),
   'retries 0',
   'timeout server 1d',
+  asPath,
   ...rules,
   'http-response set-var(txn.answered) int(1)',
   'http-after-response set-status 503 if !{ var(txn.answered) -m found } { status 502 }',
