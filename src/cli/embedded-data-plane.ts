@@ -6,6 +6,7 @@ import type { Log } from '../telemetry/log.ts';
 import type { tellingOf } from './node-tracing.ts';
 
 export type EmbeddedFacts = {
+  readonly version: string;
   readonly config: Config;
   readonly telling: ReturnType<typeof tellingOf>;
   readonly folder: string;
@@ -17,6 +18,7 @@ export type EmbeddedFacts = {
 
 /** `dataPlane.kind: embedded`, as the configuration wants it. */
 export const embeddedDataPlane = ({
+  version,
   config,
   telling,
   folder,
@@ -31,6 +33,7 @@ export const embeddedDataPlane = ({
     clock,
     log,
     settings: {
+      version,
       gateway: config.gateway.listen,
       peer: config.peer.listen,
       systemSocket: join(runFolder, 'system.sock'),

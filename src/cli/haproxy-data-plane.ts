@@ -6,6 +6,7 @@ import type { Clock } from '../std/clock.ts';
 import type { Log } from '../telemetry/log.ts';
 
 export type HaproxyFacts = {
+  readonly version: string;
   readonly config: Config;
   readonly telling: HaproxyDataPlaneNeeds['telling'];
   readonly folder: string;
@@ -17,6 +18,7 @@ export type HaproxyFacts = {
 
 /** `dataPlane.kind: haproxy`, as the configuration wants it. */
 export const haproxyDataPlane = ({
+  version,
   config,
   telling,
   folder,
@@ -27,6 +29,7 @@ export const haproxyDataPlane = ({
 }: HaproxyFacts): HaproxyDataPlane =>
   new HaproxyDataPlane({
     folder,
+    version,
     binary: config.dataPlane.haproxyProgram,
     credentials,
     clock,

@@ -105,8 +105,8 @@ const assemble = async (
   const telling = tellingOf(config, folder);
   const dataPlane =
     config.dataPlane.kind === 'haproxy'
-      ? haproxyDataPlane({ config, telling, folder, runFolder, credentials, clock, log })
-      : embeddedDataPlane({ config, telling, folder, runFolder, identityFile, clock, log });
+      ? haproxyDataPlane({ version, config, telling, folder, runFolder, credentials, clock, log })
+      : embeddedDataPlane({ version, config, telling, folder, runFolder, identityFile, clock, log });
   // Before it starts: a start that fails leaves timers, which would keep this process from ending.
   stack.push((ending) => {
     if (ending.kind === 'stopped') return dataPlane.stop(ending.drainMs);

@@ -95,3 +95,18 @@ export const applyToKilled = async (node: TestNode): Promise<void> => {
   else expect(refused).toMatchObject({ code: 'unavailable' });
   await eventually(() => inForce().catch(() => false), 'the plan is in force');
 };
+
+/** An agent of another version starts a data plane of its own in place of the one that went on, with the plan of that. */
+export const replacedByAnotherVersion = async <Kind extends DataPlane & { readonly adopted: boolean }>(
+  node: TestNode<Kind>,
+  open: (facts: PlaneFacts) => Promise<Kind>,
+): Promise<void> => {
+  await node.apply(4, { kept: functionPlan([await node.replica('kept', saying('yes'))]) });
+  const pid = pidOf(node);
+  await node.plane.release();
+  const next = await open({ ...node.facts, version: '2.0.0' });
+  onTestFinished(() => next.stop(0));
+  await next.start();
+  expect([next.adopted, pidOf(node) === pid]).toEqual([false, false]);
+  expect((await call(`http://127.0.0.1:${next.address().gateway.port}/function/kept`)).body).toBe('yes');
+};

@@ -10,6 +10,8 @@ import type { FunctionPlan, PeerPlan, Plan, ReplicaPlan } from '../routing/plan.
 import { nothingObserved, type DataPlane, type FunctionObservation } from './data-plane.ts';
 
 export type PlaneFacts = {
+  /** Of Skein. */
+  readonly version: string;
   readonly folder: string;
   readonly name: string;
   readonly identity: Identity;
@@ -45,6 +47,7 @@ export class TestNode<Kind extends DataPlane = DataPlane> {
     const folder = await mkdtemp(join(tmpdir(), 'skein-plane-'));
     const identity = await loadOrCreateIdentity(join(folder, 'identity.pem'));
     const bounds = {
+      version: '1.0.0',
       peerAckMs: 5_000,
       maxHeaderBytes: 16_384,
       maxBodyBytes: 0,

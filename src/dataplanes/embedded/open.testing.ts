@@ -16,7 +16,7 @@ export const openEmbedded = (
     readonly port?: number;
   } = {},
 ): Promise<EmbeddedDataPlane> => {
-  const { folder, name, peerAckMs, maxHeaderBytes, maxBodyBytes, upgradeIdleMs, trustedProxies } = facts;
+  const { version, folder, name, peerAckMs, maxHeaderBytes, maxBodyBytes, upgradeIdleMs, trustedProxies } = facts;
   const plane = new EmbeddedDataPlane({
     clock: systemClock,
     ...more,
@@ -24,6 +24,7 @@ export const openEmbedded = (
     runFolder: folder,
     log: silentLog,
     settings: {
+      version,
       gateway: { host: '127.0.0.1', port },
       peer: { host: '127.0.0.1', port: 0 },
       systemSocket: join(folder, 'system.sock'),

@@ -6,7 +6,14 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../std/clock.ts';
 import { begun, call, echo, eventually, Gate, saying, times } from '../calls.testing.ts';
-import { adopted, applyToKilled, pidOf, startsNodes, startsWithoutAgent } from '../opened-nodes.testing.ts';
+import {
+  adopted,
+  applyToKilled,
+  pidOf,
+  replacedByAnotherVersion,
+  startsNodes,
+  startsWithoutAgent,
+} from '../opened-nodes.testing.ts';
 import { functionPlan } from '../test-node.testing.ts';
 import { openEmbedded } from './open.testing.ts';
 
@@ -40,6 +47,10 @@ describe('the embedded plane’s process', () => {
       }
     }, 'it serves again');
     expect(pidOf(node)).not.toBe(pid);
+  });
+
+  it('is replaced by that of an agent of another version, with its plan', async () => {
+    await replacedByAnotherVersion(await start('upgraded'), openEmbedded);
   });
 
   it('is not said to have a plan in force while it is being started again, and has it then', async () => {

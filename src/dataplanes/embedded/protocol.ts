@@ -34,6 +34,8 @@ export type Report =
 
 /** How the process is started; written to a file, because arguments are there for everyone to read. */
 export const launch = telling.extend({
+  /** Of Skein: an agent of another one starts its own process in place of this. */
+  version: z.string(),
   gateway: z.object({ host: z.string(), port: z.number().int() }),
   peer: z.object({ host: z.string(), port: z.number().int() }),
   controlSocket: z.string(),

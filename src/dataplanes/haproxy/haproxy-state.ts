@@ -21,6 +21,8 @@ export type HaproxyDataPlaneNeeds = {
   readonly settings: Omit<Settings, 'lua' | 'features' | 'records' | 'traceRatio'>;
   /** Who wants to know of calls; none of it costs anything where nobody does. */
   readonly telling: Telling;
+  /** Of Skein: rules, Lua and waiting room of another one are replaced, not adopted. */
+  readonly version: string;
   /** The program; looked for in the path when it is a bare name. */
   readonly binary: string;
   readonly credentials: ChannelCredentials;
@@ -99,8 +101,8 @@ export class HaproxyState {
 
   /** What an HAProxy that runs must have been started with, to be adopted. */
   get settingsText(): string {
-    const { settings, telling, binary } = this.needs;
-    return JSON.stringify({ ...settings, telling, binary });
+    const { settings, telling, binary, version } = this.needs;
+    return JSON.stringify({ ...settings, telling, binary, version });
   }
 
   get paths(): ReturnType<typeof paths> {

@@ -8,7 +8,14 @@ import { functionKey } from '../../domain/ids.ts';
 import { identify } from '../../std/process-identity.ts';
 import { call, eventually, exchange, Gate, saying, tally, times } from '../calls.testing.ts';
 import { dataPlaneConformance, type Cannot } from '../data-plane.conformance.ts';
-import { adopted, applyToKilled, pidOf, startsNodes, startsWithoutAgent } from '../opened-nodes.testing.ts';
+import {
+  adopted,
+  applyToKilled,
+  pidOf,
+  replacedByAnotherVersion,
+  startsNodes,
+  startsWithoutAgent,
+} from '../opened-nodes.testing.ts';
 import { functionPlan, type TestNode } from '../test-node.testing.ts';
 import { AdminSocket } from './admin-socket.ts';
 import { haproxyMayBeAbsent } from './is-there.testing.ts';
@@ -104,6 +111,10 @@ describe.skipIf(haproxyMayBeAbsent())('with HAProxy', () => {
           return false;
         }
       }, 'it serves again');
+    });
+
+    it('are replaced by those of an agent of another version, with their plan', async () => {
+      await replacedByAnotherVersion(await start('upgraded'), openHaproxy);
     });
 
     it('are not said to have a plan in force while they are being started again, and have it then', async () => {

@@ -12,9 +12,11 @@ export const openHaproxy = async (
   tracing?: Telling['tracing'],
   ports = { gateway: 0, peer: 0 },
 ): Promise<HaproxyDataPlane> => {
-  const { folder, name, identity, peerAckMs, maxHeaderBytes, maxBodyBytes, upgradeIdleMs, trustedProxies } = facts;
+  const { version, folder, name, identity, peerAckMs, maxHeaderBytes, maxBodyBytes, upgradeIdleMs, trustedProxies } =
+    facts;
   return new HaproxyDataPlane({
     folder,
+    version,
     binary: 'haproxy',
     credentials: await selfSigned(identity.privateKey, systemClock.now()),
     clock: systemClock,

@@ -137,6 +137,7 @@ it('a thread that cannot go on says so', async () => {
   const lost = new Promise<string>((resolve) => {
     void ThreadCarrier.open({
       settings: {
+        version: '1',
         gateway: { host: '127.0.0.1', port: 0 },
         peer: { host: '127.0.0.1', port: 0 },
         controlSocket: join(node.folder, 'plane.sock'),
