@@ -57,7 +57,7 @@ export const capacityConformance = (nodes: () => { readonly a: TestNode; readonl
       const { a } = nodes();
       const gate = new Gate();
       const replica = await a.replica('count-late', gate.listener);
-      await a.apply(10, { 'count-late': functionPlan([replica], { timeoutMs: 300 }) });
+      await a.apply(10, { 'count-late': functionPlan([replica], { timeoutMs: 1_500 }) });
       expect((await call(`${a.url}/function/count-late`)).status).toBe(504);
       await eventually(async () => (await a.observed('count-late')).ran === 1, 'it is counted');
       expect((await a.observed('count-late')).ranMs).toBeGreaterThan(200);

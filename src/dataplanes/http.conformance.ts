@@ -139,7 +139,7 @@ export const httpConformance = (
 
     it('ends in time: 504, and the function is told', async () => {
       const gate = new Gate();
-      const url = await serving(gate.listener, { timeoutMs: 60 });
+      const url = await serving(gate.listener, { timeoutMs: 1_000 });
       expect(await call(url)).toMatchObject({ status: 504, reason: 'timeout' });
       await eventually(() => gate.left === 1, 'the function hears of it');
       await idle();

@@ -111,7 +111,7 @@ export const recordsConformance = (nodes: Nodes, open: OpenPlane): void => {
         response.writeHead(200, { 'content-length': '9' }).write('half', () => response.destroy());
       });
       await node.apply(4, {
-        slow: functionPlan([await node.replica('slow', gate.listener)], { timeoutMs: 100 }),
+        slow: functionPlan([await node.replica('slow', gate.listener)], { timeoutMs: 1_000 }),
         torn: functionPlan([torn]),
         gone: functionPlan([await node.replica('gone', gate.listener)]),
         big: functionPlan([await node.replica('big', saying('read'))]),

@@ -192,7 +192,7 @@ export const upgradeConformance = (nodes: Nodes, strict: () => TestNode): void =
     });
 
     it('gets refusals as any call, and its time holds until it is granted', async () => {
-      const url = await serveAt(nodes(), where, 'never', { replica: granting(() => undefined) }, { timeoutMs: 200 });
+      const url = await serveAt(nodes(), where, 'never', { replica: granting(() => undefined) }, { timeoutMs: 1_000 });
       const { pathname, port, origin } = new URL(url);
       const headOf = (path: string): Promise<string> => exchange(Number(port), asking(path), /\r\n\r\n/);
       expect(await headOf(pathname)).toMatch(/^HTTP\/1\.1 504 [^]*X-Skein-Reason: timeout/i);
@@ -202,8 +202,8 @@ export const upgradeConformance = (nodes: Nodes, strict: () => TestNode): void =
 
     it('outlives the time of a call once it is granted', async () => {
       const { replica } = sockets();
-      const socket = await opened(await serveAt(nodes(), where, 'lasting', { replica }, { timeoutMs: 300 }));
-      const end = performance.now() + 600;
+      const socket = await opened(await serveAt(nodes(), where, 'lasting', { replica }, { timeoutMs: 1_000 }));
+      const end = performance.now() + 1_300;
       while (performance.now() < end) {
         socket.send('still there');
         await once(socket, 'message');
