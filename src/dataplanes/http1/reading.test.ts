@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { expect, it, onTestFinished } from 'vitest';
+import { read } from '../calls.testing.ts';
 import { readingInto, reread } from './reading.ts';
 
 /** A server, and one of its connections from both ends; each end reads into the buffer that is used again. */
@@ -49,7 +50,7 @@ it('what was read stays as it came when more is read, short and long', async () 
 
 it('a connection that is paused reads nothing, and the next that reads it as a stream gets the rest in order', async () => {
   const { here, there } = await connected();
-  const first = once(there, 'data');
+  const first = read(there, 4);
   here.write('one ');
   await first;
   there.pause();
