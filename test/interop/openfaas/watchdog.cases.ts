@@ -125,8 +125,9 @@ export const watchdogCases = (gateways: () => Gateways): void => {
       const constraints = ['skein.node==node-1'];
       const envVars = { max_inflight: '1' };
       const labels = { 'com.openfaas.scale.max': '1' };
-      await one.deploy({ service: 'narrow', image: 'cat', envProcess: 'sleep 0.5', envVars, labels, constraints });
-      const answers = await Promise.all(Array.from({ length: 24 }, () => call('narrow')));
+      await one.deploy({ service: 'narrow', image: 'cat', envProcess: 'sleep 0.1', envVars, labels, constraints });
+      // Six seconds of work at least, where a call waits for one: some are refused, and the first is over while the next still waits.
+      const answers = await Promise.all(Array.from({ length: 60 }, () => call('narrow')));
       const refused = answers.filter(({ status }) => status !== 200);
       expect(answers.length - refused.length).toBeGreaterThanOrEqual(2);
       expect(refused.length).toBeGreaterThan(0);
