@@ -1,5 +1,5 @@
 import type { Demand } from '../dataplanes/data-plane.ts';
-import { messageOf } from '../domain/errors.ts';
+import { SkeinError, messageOf } from '../domain/errors.ts';
 import { functionKey, type FunctionKey, type NodeId } from '../domain/ids.ts';
 import type { FunctionHost, PeerHost } from '../gateway/needs.ts';
 import { createPeerHost } from '../gateway/peer-host.ts';
@@ -227,12 +227,13 @@ export class Agent {
     });
   }
 
-  /** The peers that can be asked now. */
+  /** The peers that can be asked now, and those that fell silent of late, which answer nothing. */
   peerHosts(): readonly PeerHost[] {
-    return this.#neighbours.reachable().map((peer) => {
+    const there = this.#neighbours.reachable().map((peer) => {
       const host = createPeerHost(peer.name, (path, init) => this.#needs.peerFetch.fetch(peer, path, init));
       return asReached(host, (key) => reaches(this.#planner.inForce, key, peer.id));
     });
+    return [...there, ...this.#neighbours.lost().map(lostHost)];
   }
 
   // ---- look
@@ -443,3 +444,6 @@ export class Agent {
     });
   }
 }
+
+const lostHost = (name: string): PeerHost =>
+  createPeerHost(name, () => Promise.reject(new SkeinError('unavailable', `${name} fell silent`)));

@@ -46,6 +46,16 @@ describe('neighbours', () => {
     expect(neighbours.reachable().map(({ name }) => name)).toEqual(['leaving']);
   });
 
+  test('are lost when they fell silent, not when they said that they leave or are back under another id', () => {
+    const neighbours = open(
+      member('silent', { state: 'gone' }),
+      member('left', { state: 'gone', announced: { draining: true } }),
+      member('back-1', { state: 'gone', announced: { name: 'back' } }),
+      member('back-2', { announced: { name: 'back' } }),
+    );
+    expect(neighbours.lost()).toEqual(['silent']);
+  });
+
   test('have told of a function when they said that it runs there or that it cannot be started', () => {
     const neighbours = open(member('a'));
     const [id, echo, broken] = [nodeId('a'), functionKey('echo'), functionKey('broken')];

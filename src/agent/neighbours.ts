@@ -74,6 +74,15 @@ export class Neighbours {
     return this.plans().filter(({ id }) => alive.has(id));
   }
 
+  /** Names of those that fell silent and did not say that they leave: what they hold is missing where all are asked. */
+  lost(): readonly string[] {
+    const there = new Set(this.reachable().map(({ name }) => name));
+    const silent = this.#members.flatMap(({ state, announcement }) =>
+      state === 'gone' && announcement?.draining === false ? [announcement.name] : [],
+    );
+    return silent.filter((name) => !there.has(name));
+  }
+
   /**
    * For the plan: everyone who may send work here. That includes those that leave, and those that fell silent, as long
    * as they are listed: when an agent dies its data plane goes on. Strategies name whom to send to.

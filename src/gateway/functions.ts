@@ -26,7 +26,7 @@ export type FunctionsNeeds = {
   readonly secrets: Pick<Secrets, 'missing'>;
   /** This node. */
   readonly here: FunctionHost;
-  /** The peers that are alive now. */
+  /** The peers that are alive now, and those that fell silent of late: asking one of these fails at once. */
   peers(): readonly FunctionHost[];
   /** Resolves when calls at this node go by what the catalogue says by now. Never rejects. */
   inForce(): Promise<void>;

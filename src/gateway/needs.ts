@@ -21,7 +21,7 @@ export type GatewayNeeds = {
   readonly here: FunctionHost;
   /** Calls that are made later, through the queue of this node. */
   readonly calls: Pick<AsyncInvoker, 'shared' | 'enqueue' | 'cancel' | 'stats' | 'dead'>;
-  /** The peers that are alive now. */
+  /** The peers that are alive now, and those that fell silent of late: asking one of these fails at once. */
   peers(): readonly PeerHost[];
   readonly bundles: BundleStore;
   readonly images: Images;

@@ -8,7 +8,7 @@ export type QueuesNeeds = {
   readonly here: QueueHost;
   /** The queue of this node is that of all: nobody else is asked. */
   readonly shared: boolean;
-  /** The peers that are alive now. */
+  /** The peers that are alive now, and those that fell silent of late: asking one of these fails at once. */
   peers(): readonly QueueHost[];
   readonly clock: Pick<Clock, 'after'>;
 };

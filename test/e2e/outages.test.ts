@@ -153,8 +153,12 @@ test('a node that is killed costs only the calls in flight at it, and takes load
   expect(later.length, 'it was killed too late to tell').toBeGreaterThan(0);
   expect(later.map(({ failed }) => failed)).toEqual(later.map(() => 0));
 
+  // What it holds is missing where all are asked, and whoever asks is told.
+  const waiting = (): Promise<Response> => federation.node(1).client().request('GET', '/system/queue');
+  expect((await waiting()).headers.get('x-skein-unreachable')).toBe(victim.name);
   await victim.restart();
   await federation.whole();
   await federation.everywhere('burn');
+  expect((await waiting()).headers.get('x-skein-unreachable')).toBeNull();
   await shared();
 });
