@@ -1,12 +1,15 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { keys } from '../catalogue/record.ts';
+import { silentLog } from '../telemetry/log.ts';
 import { asAdmin, call, digestOf, requestOver, startTestNode, type TestNode } from './node.fixture.ts';
 import { createPeerHost } from './peer-host.ts';
 
 let node: TestNode;
+let told: unknown[] = [];
 
 beforeEach(async () => {
-  node = await startTestNode();
+  told = [];
+  node = await startTestNode('node-1', { log: { ...silentLog, info: (fields) => void told.push(fields) } });
   const deployment = { service: 'echo', image: 'echo:latest' };
   const value = { deployment, digest: digestOf(Buffer.from('x')), createdAt: '2026-01-01T00:00:00Z' };
   await node.catalogue.put(keys.function('openfaas-fn', 'echo'), value);
@@ -24,6 +27,13 @@ describe('calls that are made later', () => {
     expect(answer.headers['x-call-id']).toBe('call-1');
     const stats = await asAdmin(node, 'GET', '/system/queue');
     expect(JSON.parse(stats.body)).toMatchObject([{ function: 'echo.openfaas-fn', calls: { waiting: 1 } }]);
+  });
+
+  it('are not told of one by one in the log, as changes are', async () => {
+    await later('echo');
+    expect(told).toEqual([]);
+    await asAdmin(node, 'POST', '/system/namespace/', { name: 'team', labels: { openfaas: '1' } });
+    expect(told).toMatchObject([{ route: '/system/namespace/', status: 201 }]);
   });
 
   it('can be cancelled while they wait', async () => {
