@@ -23,8 +23,8 @@ export default defineConfig({
           env,
           expect,
           include: ['src/**/*.test.ts', 'scripts/**/*.test.ts'],
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
           // These tests wait more than they compute: no core is kept back for the runner itself.
           maxWorkers: '100%',
           sequence: { groupOrder: 0 },

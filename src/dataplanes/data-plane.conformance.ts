@@ -38,11 +38,11 @@ export const dataPlaneConformance = (name: string, open: OpenPlane, cannot: Cann
           trustedProxies: ['10.0.0.0/8', '127.0.0.0/8'],
         }),
       ]);
-    }, 60_000);
+    }, 120_000);
 
     afterAll(async () => {
       await Promise.all(started.map((node) => node.stop()));
-    }, 60_000);
+    }, 120_000);
 
     const nodes = () => {
       const [a, b, c] = started as [TestNode, TestNode, TestNode];
