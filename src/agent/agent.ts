@@ -16,7 +16,7 @@ import { homesToCome } from './homes.ts';
 import type { Hosted } from './hosted.ts';
 import { Hosting } from './hosting.ts';
 import { Measures } from './measures.ts';
-import { Neighbours } from './neighbours.ts';
+import { Neighbours, type Lost } from './neighbours.ts';
 import { ownStatus } from './own-status.ts';
 import { Planner } from './planner.ts';
 import { Rates } from './rates.ts';
@@ -217,6 +217,7 @@ export class Agent {
   /** This node, as one of those that run functions. */
   here(): FunctionHost {
     return functionsHere({
+      id: this.#needs.self,
       name: this.#needs.node.name,
       hosted: this.#hosted,
       provider: this.#needs.provider,
@@ -230,7 +231,7 @@ export class Agent {
   /** The peers that can be asked now, and those that fell silent of late, which answer nothing. */
   peerHosts(): readonly PeerHost[] {
     const there = this.#neighbours.reachable().map((peer) => {
-      const host = createPeerHost(peer.name, (path, init) => this.#needs.peerFetch.fetch(peer, path, init));
+      const host = createPeerHost(peer, (path, init) => this.#needs.peerFetch.fetch(peer, path, init));
       return asReached(host, (key) => reaches(this.#planner.inForce, key, peer.id));
     });
     return [...there, ...this.#neighbours.lost().map(lostHost)];
@@ -445,5 +446,5 @@ export class Agent {
   }
 }
 
-const lostHost = (name: string): PeerHost =>
-  createPeerHost(name, () => Promise.reject(new SkeinError('unavailable', `${name} fell silent`)));
+const lostHost = (peer: Lost): PeerHost =>
+  createPeerHost(peer, () => Promise.reject(new SkeinError('unavailable', `${peer.name} fell silent`)));

@@ -12,6 +12,7 @@ import { namedHere, runsHere, type InForce } from './reach.ts';
 import type { Scaler } from './scaler.ts';
 
 export type HereNeeds = {
+  readonly id: string;
   readonly name: string;
   readonly hosted: ReadonlyMap<FunctionKey, Hosted>;
   readonly provider: FunctionProvider;
@@ -26,6 +27,7 @@ const maxProblem = 1_000;
 
 /** This node, as one of those that run functions. */
 export const functionsHere = (needs: HereNeeds): FunctionHost => ({
+  id: needs.id,
   name: needs.name,
   list: async () => {
     const present = new Map(

@@ -53,7 +53,7 @@ describe('neighbours', () => {
       member('back-1', { state: 'gone', announced: { name: 'back' } }),
       member('back-2', { announced: { name: 'back' } }),
     );
-    expect(neighbours.lost()).toEqual(['silent']);
+    expect(neighbours.lost().map(({ name }) => name)).toEqual(['silent']);
   });
 
   test('have told of a function when they said that it runs there or that it cannot be started', () => {

@@ -15,6 +15,9 @@ export type Told = {
   readonly at: number;
 };
 
+/** A node of which nothing is known but who it is. */
+export type Lost = { readonly id: NodeId; readonly name: string };
+
 /** What the peers said of their load, and who of them can be sent work. */
 export class Neighbours {
   readonly #known = new Map<NodeId, Told>();
@@ -74,13 +77,13 @@ export class Neighbours {
     return this.plans().filter(({ id }) => alive.has(id));
   }
 
-  /** Names of those that fell silent and did not say that they leave: what they hold is missing where all are asked. */
-  lost(): readonly string[] {
+  /** Those that fell silent and did not say that they leave: what they hold is missing where all are asked. */
+  lost(): readonly Lost[] {
     const there = new Set(this.reachable().map(({ name }) => name));
-    const silent = this.#members.flatMap(({ state, announcement }) =>
-      state === 'gone' && announcement?.draining === false ? [announcement.name] : [],
+    const silent = this.#members.flatMap(({ id, state, announcement }) =>
+      state === 'gone' && announcement?.draining === false ? [{ id, name: announcement.name }] : [],
     );
-    return silent.filter((name) => !there.has(name));
+    return silent.filter(({ name }) => !there.has(name));
   }
 
   /**

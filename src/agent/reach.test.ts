@@ -64,7 +64,13 @@ test('replicas of a peer that is not reached are there, and not available', asyn
     { ...one, name: 'other' },
   ];
   const unused = (): never => expect.unreachable();
-  const host: FunctionHost = { name: 'near', list: () => Promise.resolve(functions), scale: unused, logs: unused };
+  const host: FunctionHost = {
+    id: 'near',
+    name: 'near',
+    list: () => Promise.resolve(functions),
+    scale: unused,
+    logs: unused,
+  };
   const seen = await asReached(host, (asked) => asked === key).list(new AbortController().signal);
   expect(seen).toEqual([functions[0], { ...functions[1], availableReplicas: 0 }]);
 });

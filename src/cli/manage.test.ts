@@ -203,7 +203,7 @@ describe('queue', () => {
     expect((await skein(['queue', 'drop', 'node-1/2'])).out).toBe('dropped node-1/2\n');
     expect((await skein(['queue', 'dead', '--quiet'])).out).toBe('');
     expect((await skein(['queue', 'replay', 'node-7/1'])).code).toBe(1);
-    node.peers.push(createPeerHost('node-3', () => Promise.reject(new Error('gone'))));
+    node.peers.push(createPeerHost({ id: 'node-3', name: 'node-3' }, () => Promise.reject(new Error('gone'))));
     const listed = await skein(['queue', 'list']);
     expect(listed.out).toMatch(/^FUNCTION .*\necho\.openfaas-fn +1 /);
     expect(listed.err).toContain('node-3');

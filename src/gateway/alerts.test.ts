@@ -74,7 +74,7 @@ describe('the status of a function', () => {
   it('tells what its replicas use at all nodes, when it is asked', async () => {
     const other = await startTestNode('node-2');
     other.running.push(running('figlet', 1, { cpu: 5.5, totalMemoryBytes: 50 }));
-    node.peers.push(createPeerHost('node-2', requestOver(other.peerSocket)));
+    node.peers.push(createPeerHost({ id: 'node-2', name: 'node-2' }, requestOver(other.peerSocket)));
     const status = async (query: string): Promise<unknown> =>
       JSON.parse((await asAdmin(node, 'GET', `/system/function/figlet${query}`)).body);
     expect(await status('?usage=1')).toMatchObject({ usage: { cpu: 15.5, totalMemoryBytes: 150 } });

@@ -110,7 +110,7 @@ describe('what waits at other nodes', () => {
 
   beforeEach(async () => {
     other = await startTestNode('node-2');
-    node.peers.push(createPeerHost('node-2', requestOver(other.peerSocket)));
+    node.peers.push(createPeerHost({ id: 'node-2', name: 'node-2' }, requestOver(other.peerSocket)));
   });
 
   afterEach(() => other.stop());
@@ -149,7 +149,7 @@ describe('what waits at other nodes', () => {
   });
 
   it('is not said to be nowhere while a node does not answer', async () => {
-    node.peers.push(createPeerHost('node-3', () => Promise.reject(new Error('gone'))));
+    node.peers.push(createPeerHost({ id: 'node-3', name: 'node-3' }, () => Promise.reject(new Error('gone'))));
     const answer = await cancel('somewhere');
     expect(answer.status).toBe(503);
     expect(answer.headers['x-skein-unreachable']).toBe('node-3');

@@ -18,6 +18,7 @@ let peers: FunctionHost[];
 let planned: number[];
 
 const host = (name: string, list: FunctionHost['list']): FunctionHost => ({
+  id: name,
   name,
   list,
   scale: async () => {},

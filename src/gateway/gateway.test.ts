@@ -148,8 +148,8 @@ describe('counts', () => {
       const counts = { namespace: ns, placed: true };
       node.running.push({ ...counts, name: 'summed', replicas: 2, availableReplicas: 1, invocationCount: 10 });
       other.running.push({ ...counts, name: 'summed', replicas: 3, availableReplicas: 3, invocationCount: 5 });
-      const frozen = createPeerHost('node-3', () => new Promise(() => {}));
-      node.peers.push(createPeerHost('node-2', requestOver(other.peerSocket)), frozen);
+      const frozen = createPeerHost({ id: 'node-3', name: 'node-3' }, () => new Promise(() => {}));
+      node.peers.push(createPeerHost({ id: 'node-2', name: 'node-2' }, requestOver(other.peerSocket)), frozen);
 
       const one = await asAdmin(node, 'GET', '/system/function/summed?usage=1');
       expect(JSON.parse(one.body)).toMatchObject({ replicas: 5, availableReplicas: 4, invocationCount: 15 });
@@ -176,7 +176,7 @@ describe('counts', () => {
       const none = { name: 'scaled', namespace: ns, placed: true, replicas: 0, availableReplicas: 0, bounds };
       const replicas = () => [...node.running, ...other.running].map((one) => one.replicas);
       other.running.push({ ...none, invocationCount: 0 });
-      node.peers.push(createPeerHost('node-2', requestOver(other.peerSocket)));
+      node.peers.push(createPeerHost({ id: 'node-2', name: 'node-2' }, requestOver(other.peerSocket)));
       expect(await scale(2)).toMatchObject({ status: 202, body: '' });
       expect(replicas()).toEqual([2]);
 

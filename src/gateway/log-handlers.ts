@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { SkeinError } from '../domain/errors.ts';
 import type { Call, Handler } from './call.ts';
+import { followLogs, type FollowedNode } from './log-follow.ts';
 import { mergeLogs } from './log-merge.ts';
 import type { Names } from './names.ts';
 import type { FunctionHost, GatewayNeeds, LogLine, LogQuery } from './needs.ts';
@@ -37,22 +38,37 @@ export const logHandlers = (needs: GatewayNeeds, names: Names): Record<'logs' | 
 
 /** Asks every node, and tells of each line where it comes from. */
 const merged = (query: LogQuery, call: Call, needs: GatewayNeeds, signal: AbortSignal): AsyncIterable<object> => {
-  const hosts = [needs.here, ...needs.peers()];
-  const ended = new AbortController();
-  const stop = AbortSignal.any([signal, ended.signal]);
-  const parts = choose(call.query.get('instance'), hosts).map(({ host, replica }) =>
-    labelled(host.logs({ ...query, ...(replica !== undefined && { replica }) }, stop), host.name),
-  );
-  const { name, namespace, tail, follow } = query;
-  const lines = mergeLogs(parts, { tail, follow, end: () => ended.abort(), clock: needs.clock });
+  const { name, namespace, tail, since, follow } = query;
+  const { clock } = needs;
+  const nodes = (): readonly FollowedNode[] =>
+    choose(call.query.get('instance'), [needs.here, ...needs.peers()]).map((chosen) => askable(query, chosen));
+  const lines = follow ? followLogs(nodes, { tail, since, signal, clock }) : mergedOnce(nodes(), query, clock, signal);
   return mapped(lines, ({ instance, timestamp, text }) => ({ name, namespace, instance, timestamp, text }));
 };
 
+const mergedOnce = (
+  nodes: readonly FollowedNode[],
+  query: LogQuery,
+  clock: GatewayNeeds['clock'],
+  signal: AbortSignal,
+): AsyncIterable<LogLine> => {
+  const ended = new AbortController();
+  const stop = AbortSignal.any([signal, ended.signal]);
+  const parts = nodes.map(({ ask }) => ask(query, stop));
+  return mergeLogs(parts, { tail: query.tail, end: () => ended.abort(), clock });
+};
+
+type Chosen = { readonly host: FunctionHost; readonly replica?: string };
+
+/** Two nodes may have one name. */
+const askable = (query: LogQuery, { host, replica }: Chosen): FollowedNode => ({
+  key: `${host.id} ${replica ?? ''}`,
+  ask: ({ tail, since }, signal) =>
+    labelled(host.logs({ ...query, tail, since, ...(replica !== undefined && { replica }) }, signal), host.name),
+});
+
 /** `NODE/REPLICA`, or one of both alone. */
-const choose = (
-  instance: string | null,
-  hosts: readonly FunctionHost[],
-): readonly { readonly host: FunctionHost; readonly replica?: string }[] => {
+const choose = (instance: string | null, hosts: readonly FunctionHost[]): readonly Chosen[] => {
   if (!instance) return hosts.map((host) => ({ host }));
   const slash = instance.indexOf('/');
   const node = slash < 0 ? instance : instance.slice(0, slash);

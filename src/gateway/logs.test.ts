@@ -24,13 +24,13 @@ beforeAll(async () => {
   node.written.set('figlet', [line(600, 'r1'), line(30, 'r1'), line(10, 'r2')]);
   other.written.set('figlet', [line(20, 'r1'), line(5, 'r3')]);
   const broken: PeerHost = {
-    ...createPeerHost('node-3', () => Promise.reject(new Error('gone'))),
+    ...createPeerHost({ id: 'node-3', name: 'node-3' }, () => Promise.reject(new Error('gone'))),
     logs: async function* () {
       yield line(25, 'r9');
       throw new Error('gone');
     },
   };
-  node.peers.push(createPeerHost('node-2', requestOver(other.peerSocket)), broken);
+  node.peers.push(createPeerHost({ id: 'node-2', name: 'node-2' }, requestOver(other.peerSocket)), broken);
 });
 
 afterAll(async () => {
@@ -59,6 +59,39 @@ const follow = (path: string, socketPath: string): Promise<IncomingMessage> =>
     outgoing.on('error', reject);
     outgoing.end();
   });
+
+/** What functions said at several nodes; a node that follows tells that, and what comes. */
+class Speech {
+  readonly #said: (LogLine & { readonly node: string })[] = [];
+  #heard = Promise.withResolvers<void>();
+
+  say(node: string, text: string): void {
+    this.#said.push({ node, timestamp: new Date().toISOString(), instance: 'r1', text });
+    this.#heard.resolve();
+    this.#heard = Promise.withResolvers<void>();
+  }
+
+  host(name: string): FunctionHost {
+    return {
+      id: name,
+      name,
+      list: async () => [],
+      scale: async () => {},
+      logs: (query, signal) => this.#lines(name, query, signal),
+    };
+  }
+
+  async *#lines(name: string, { since }: LogQuery, signal: AbortSignal): AsyncGenerator<LogLine> {
+    const left = signal.aborted ? Promise.resolve() : once(signal, 'abort');
+    for (let at = 0; !signal.aborted;) {
+      const said = this.#said[at++];
+      if (said === undefined) {
+        at -= 1;
+        await Promise.race([this.#heard.promise, left]);
+      } else if (said.node === name && Date.parse(said.timestamp) >= since) yield said;
+    }
+  }
+}
 
 describe('logs', () => {
   it('are those of all nodes, by time, each line with its node', async () => {
@@ -112,6 +145,7 @@ describe('logs', () => {
       say = resolve;
     });
     const here: FunctionHost = {
+      id: 'node-9',
       name: 'node-9',
       list: async () => [],
       scale: async () => {},
@@ -125,8 +159,8 @@ describe('logs', () => {
     };
     const far = await startTestNode('node-9', { here });
     const near = await startTestNode('node-8', {
-      here: { ...here, name: 'node-8' },
-      peers: () => [createPeerHost('node-9', requestOver(far.peerSocket))],
+      here: { ...here, id: 'node-8', name: 'node-8' },
+      peers: () => [createPeerHost({ id: 'node-9', name: 'node-9' }, requestOver(far.peerSocket))],
     });
     const answer = await follow('/system/logs?name=figlet&follow=true&tail=5', near.systemSocket);
     expect(answer.statusCode).toBe(200);
@@ -144,6 +178,32 @@ describe('logs', () => {
     await Promise.all(ends);
     await near.stop();
     await far.stop();
+  });
+
+  it('go on with a node that was restarted, each line once, and with one that joins', async () => {
+    const spoken = new Speech();
+    const near = await startTestNode('node-8', { here: spoken.host('node-8'), peers: () => peers });
+    const before = await startTestNode('node-9', { here: spoken.host('node-9') });
+    let peers = [createPeerHost({ id: 'node-9', name: 'node-9' }, requestOver(before.peerSocket))];
+    const answer = await follow('/system/logs?name=figlet&follow=true', near.systemSocket);
+    const lines = createInterface({ input: answer })[Symbol.asyncIterator]();
+    const next = async (): Promise<unknown> => {
+      const { instance, text } = JSON.parse((await lines.next()).value as string) as Line;
+      return `${instance} ${text}`;
+    };
+    spoken.say('node-9', 'one');
+    expect(await next()).toBe('node-9/r1 one');
+    await before.stop();
+    spoken.say('node-9', 'two');
+    const after = await startTestNode('node-9', { here: spoken.host('node-9') });
+    peers = [createPeerHost({ id: 'node-9', name: 'node-9' }, requestOver(after.peerSocket))];
+    expect(await next()).toBe('node-9/r1 two');
+    const joined = await startTestNode('node-10', { here: spoken.host('node-10') });
+    peers = [...peers, createPeerHost({ id: 'node-10', name: 'node-10' }, requestOver(joined.peerSocket))];
+    spoken.say('node-10', 'three');
+    expect(await next()).toBe('node-10/r1 three');
+    answer.destroy();
+    for (const node of [near, after, joined]) await node.stop();
   });
 
   it('are given to a bounded number of readers, and to the next when one leaves', async () => {

@@ -192,6 +192,8 @@ export type NodeFunction = z.infer<typeof nodeFunction>;
 
 /** One node seen as what runs functions: this one, or a peer over its peer listener. */
 export type FunctionHost = {
+  /** Of the node's identity: no other has it. */
+  readonly id: string;
   /** The node's name. */
   readonly name: string;
   /** `unavailable` or any other fault when it cannot be asked. */

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import type { FunctionProvider } from '../providers/provider.ts';
 import type { LogLine, LogQuery } from './needs.ts';
 
@@ -7,7 +8,10 @@ export const nodeLogs =
   (query: LogQuery, signal: AbortSignal): AsyncIterable<LogLine> => {
     const { name, namespace, tail, since, follow, replica } = query;
     const options = { tail, since, follow, signal, ...(replica !== undefined && { instance: replica }) };
-    return provider.logs?.({ name, namespace }, options) ?? nothing();
+    return provider.logs?.({ name, namespace }, options) ?? nothing(follow, signal);
   };
 
-const nothing = async function* (): AsyncGenerator<LogLine, void, undefined> {};
+const nothing = async function* (follow: boolean, signal: AbortSignal): AsyncGenerator<LogLine, void, undefined> {
+  if (follow && !signal.aborted) await once(signal, 'abort');
+  yield* [];
+};

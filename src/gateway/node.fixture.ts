@@ -153,6 +153,7 @@ const hostOf = (
   running: NodeFunction[],
   written: ReadonlyMap<string, readonly LogLine[]>,
 ): FunctionHost => ({
+  id: name,
   name,
   list: async () => running,
   scale: async (ref, { replicas }) => {

@@ -3,7 +3,8 @@ import { longestLineBytes } from '../providers/provider.ts';
 import { createPeerHost } from './peer-host.ts';
 
 const { signal } = new AbortController();
-const answering = (body: string, status = 200) => createPeerHost('node-2', async () => new Response(body, { status }));
+const answering = (body: string, status = 200) =>
+  createPeerHost({ id: 'node-2', name: 'node-2' }, async () => new Response(body, { status }));
 
 describe('a peer as a host of functions', () => {
   it('takes nothing that is not a list of functions', async () => {
@@ -22,7 +23,7 @@ describe('a peer as a host of functions', () => {
         controller.enqueue(new Uint8Array(65_536));
       },
     });
-    const host = createPeerHost('node-2', async () => new Response(endless));
+    const host = createPeerHost({ id: 'node-2', name: 'node-2' }, async () => new Response(endless));
     await expect(host.list(signal)).rejects.toMatchObject({ code: 'unavailable' });
     expect(sent).toBeLessThan(8 * 1024 * 1024);
   });
@@ -40,7 +41,7 @@ describe('a peer as a host of functions', () => {
     const timestamp = '2026-01-01T00:00:00.000Z';
     const line = { instance: 'r1', timestamp, text: character.repeat(longestLineBytes / Buffer.byteLength(character)) };
     const lines = Buffer.from(`${JSON.stringify(line)}\n${JSON.stringify({ ...line, text: 'after' })}\n`);
-    const host = createPeerHost('node-2', async () => new Response(inPieces(lines)));
+    const host = createPeerHost({ id: 'node-2', name: 'node-2' }, async () => new Response(inPieces(lines)));
     const query = { name: 'a', namespace: 'b', tail: 0, since: 0, follow: false };
     const lengths = [];
     for await (const { text } of host.logs(query, signal)) lengths.push(text.length);

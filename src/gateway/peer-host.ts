@@ -13,7 +13,8 @@ const maxLine = 8 * longestLineBytes;
 const functions = z.array(nodeFunction).max(100_000);
 
 /** A peer as what runs functions, and where calls wait. */
-export const createPeerHost = (name: string, request: PeerRequest): PeerHost => ({
+export const createPeerHost = ({ id, name }: Pick<PeerHost, 'id' | 'name'>, request: PeerRequest): PeerHost => ({
+  id,
   name,
 
   queue: createPeerQueue(name, request),
@@ -36,7 +37,11 @@ export const createPeerHost = (name: string, request: PeerRequest): PeerHost => 
   },
 });
 
-const logLine: z.ZodType<LogLine> = z.object({ timestamp: z.string(), instance: z.string(), text: z.string() });
+const logLine: z.ZodType<LogLine> = z.object({
+  timestamp: z.string().max(64),
+  instance: z.string().max(256),
+  text: z.string(),
+});
 
 const logQuery = ({ name, namespace, tail, since, follow, replica }: LogQuery): string =>
   new URLSearchParams({

@@ -14,6 +14,7 @@ type Scale = (signal: AbortSignal) => Promise<void>;
 
 /** A node that lists one function and notes how it is told to scale it. */
 const host = (name: string, one: Partial<NodeFunction>, told: Told, scale: Scale = async () => {}): FunctionHost => ({
+  id: name,
   name,
   list: async () => [
     {

@@ -1,6 +1,7 @@
 import { open, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../std/clock.ts';
+import { rest } from '../../std/rest.ts';
 import { longestLineBytes, type LogOptions, type ReplicaLine } from '../provider.ts';
 import { noteTimes, readTimes, timeAt, type Noted } from './log-times.ts';
 import { earlierLog } from './replica-logs.ts';
@@ -44,7 +45,7 @@ export async function* readLogs(folder: string, options: LogOptions, clock: Cloc
         if (sinceMs === undefined || line.timestampMs >= sinceMs) yield told(line);
       }
     }
-    await rest(clock, options.signal);
+    await rest(clock, lookEveryMs, options.signal);
   }
 }
 
@@ -188,13 +189,3 @@ const identity = async (path: string): Promise<string | undefined> =>
     ({ ino, mtimeNs, size }) => `${ino} ${mtimeNs} ${size}`,
     () => undefined,
   );
-
-const rest = async (clock: Clock, signal: AbortSignal): Promise<void> => {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const cancel = clock.after(lookEveryMs, resolve);
-  const wake = (): void => resolve();
-  signal.addEventListener('abort', wake);
-  await promise;
-  signal.removeEventListener('abort', wake);
-  cancel();
-};
