@@ -10,9 +10,10 @@ import { drain } from './drain.ts';
 import { maxInFlightOf } from './environment.ts';
 import { clear, launch } from './launch.ts';
 import type { LaunchNeeds, Replica } from './replica.ts';
+import { boundLog } from './log-cut.ts';
 import { markTimes } from './log-times.ts';
 import { probe } from './ready.ts';
-import { addLine, boundLog, lastLines, logFile, pruneLogs } from './replica-logs.ts';
+import { addLine, lastLines, logFile, pruneLogs } from './replica-logs.ts';
 import { accepts, pause } from './wait.ts';
 
 export type FleetNeeds = LaunchNeeds & {

@@ -1,4 +1,4 @@
-import { appendFile, readFile, rename, stat, truncate, writeFile } from 'node:fs/promises';
+import { appendFile, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { OneAtATime } from '../../std/one-at-a-time.ts';
 
 /**
@@ -9,8 +9,8 @@ export type TimeMark = { readonly bytes: number; readonly atMs: number };
 
 export const timesFile = (log: string): string => `${log}.times`;
 
-/** So that no log is cut between the look at its length and the note of it. */
-const turns = new OneAtATime();
+/** So that no log is cut between a look at it and what is done by that. */
+export const turns = new OneAtATime();
 
 /**
  * Notes that the log has so many bytes now. Called now and again while the program runs, it tells the time of each line to
@@ -22,24 +22,22 @@ export const markTimes = (log: string, bytes: number, nowMs: number): Promise<vo
     if (bytes <= size) await append(log, { bytes, atMs: nowMs });
   });
 
-/** What was noted of a log, up to its length at this moment. */
-export type Noted = { readonly bytes: number; readonly marks: readonly TimeMark[] };
-
 /**
- * For those that read the log as far as it came: notes that length too, so that a line keeps the time with which it was
- * read first. Undefined when the lines of the log tell their times themselves, or there is none.
+ * For those that read the log as far as it came: the marks of a log that has so many bytes, that length among them, so that
+ * a line keeps the time with which it was read first. Undefined when the lines of the log tell their times themselves. Called
+ * in a turn.
  */
-export const noteTimes = (log: string): Promise<Noted | undefined> =>
-  turns.run(async () => {
-    const marks = await readTimes(log);
-    const found = await stat(log).catch(() => undefined);
-    if (marks === undefined || found === undefined) return undefined;
-    const last = marks.at(-1);
-    if (last !== undefined && found.size <= last.bytes) return { bytes: found.size, marks };
-    const mark = { bytes: found.size, atMs: Math.max(Math.floor(found.mtimeMs), last?.atMs ?? 0) };
-    await append(log, mark);
-    return { bytes: found.size, marks: [...marks, mark] };
-  });
+export const noteTimes = async (
+  log: string,
+  { size, mtimeMs }: { readonly size: number; readonly mtimeMs: number },
+): Promise<readonly TimeMark[] | undefined> => {
+  const marks = await readTimes(log);
+  const last = marks?.at(-1);
+  if (marks === undefined || (last !== undefined && size <= last.bytes)) return marks;
+  const mark = { bytes: size, atMs: Math.max(Math.floor(mtimeMs), last?.atMs ?? 0) };
+  await append(log, mark);
+  return [...marks, mark];
+};
 
 const append = (log: string, { bytes, atMs }: TimeMark): Promise<void> =>
   appendFile(timesFile(log), `${bytes} ${atMs}\n`, { mode: 0o600 });
@@ -59,25 +57,25 @@ export const readTimes = async (log: string): Promise<readonly TimeMark[] | unde
 };
 
 /**
- * Empties a log whose first `cutBytes` went, and the rest of which was copied for `to`. Without marks there is nothing to
- * do but that.
+ * Makes ready to give the marks of a log to `to`, where the log goes without its first `cutBytes`; what it resolves with does
+ * it. Without marks there is nothing to do.
  */
-export const cutLog = (log: string, to: string, cutBytes: number, nowMs: number): Promise<void> =>
-  turns.run(async () => {
-    await moveTimes(log, to, cutBytes, nowMs);
-    await truncate(log, 0);
-  });
-
-const moveTimes = async (log: string, to: string, cutBytes: number, nowMs: number): Promise<void> => {
+export const prepareTimes = async (
+  log: string,
+  to: string,
+  cutBytes: number,
+  nowMs: number,
+): Promise<() => Promise<void>> => {
   const marks = await readTimes(log);
-  if (marks === undefined) return;
+  if (marks === undefined) return () => Promise.resolve();
   const kept = marks.filter(({ bytes }) => bytes > cutBytes);
-  await writeFile(timesFile(to), kept.map(({ bytes, atMs }) => `${bytes - cutBytes} ${atMs}\n`).join(''), {
-    mode: 0o600,
-  });
-  const fresh = `${timesFile(log)}.new`;
+  const [moved, fresh] = [`${timesFile(to)}.new`, `${timesFile(log)}.new`];
+  await writeFile(moved, kept.map(({ bytes, atMs }) => `${bytes - cutBytes} ${atMs}\n`).join(''), { mode: 0o600 });
   await writeFile(fresh, `0 ${nowMs}\n`, { mode: 0o600 });
-  await rename(fresh, timesFile(log));
+  return async () => {
+    await rename(fresh, timesFile(log));
+    await rename(moved, timesFile(to));
+  };
 };
 
 /** The time of what begins at `byte`: of the first mark past it, else `elseMs`. */

@@ -1,13 +1,15 @@
 import { appendFile, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it } from 'vitest';
-import { systemClock } from '../../std/clock.ts';
+import { setImmediate } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ManualClock, systemClock } from '../../std/clock.ts';
 import type { LogOptions, ReplicaLine } from '../provider.ts';
 import { markTimes } from './log-times.ts';
 import { readLogs } from './read-logs.ts';
 import { collect } from './provider.testing.ts';
-import { boundLog, logFile } from './replica-logs.ts';
+import { boundLog } from './log-cut.ts';
+import { logFile } from './replica-logs.ts';
 
 let folder: string;
 beforeEach(async () => {
@@ -36,6 +38,11 @@ it('merges the lines of all replicas by their time, and keeps the order of each'
     { timestamp: at(5), instance: 'r1', text: '    at a trace without a time' },
     { timestamp: at(9), instance: 'r2', text: 'four' },
   ]);
+});
+
+it('takes lines at the beginning of a log that tell no time for as old as the first that does', async () => {
+  await appendFile(logFile(folder, 'r1'), `    at a trace\n${at(1)} one\n`);
+  expect((await collect(read())).map(({ timestamp }) => timestamp)).toEqual([at(1), at(1)]);
 });
 
 it.each([
@@ -185,4 +192,119 @@ it('follows through moves and new replicas, loses and repeats nothing, and ends 
   expect(followed).toEqual(expected);
   ended.abort();
   await following;
+});
+
+/** Lines of a kilobyte that are told apart by their number. */
+const numbered = (from: number, to: number): string =>
+  Array.from({ length: to - from }, (_, index) => `${at(1)} ${`${from + index} `.padEnd(998, 'x')}.\n`).join('');
+
+/** Follows with a clock that stands still: nothing is read unless `next` is waited for. */
+const following = () => {
+  const clock = new ManualClock(Date.parse(at(30)));
+  const ended = new AbortController();
+  const lines = readLogs(folder, { follow: true, signal: ended.signal }, clock);
+  let last = false;
+  const next = async (): Promise<string> => {
+    let text: string | undefined;
+    const read = lines.next().then((one) => {
+      last = one.done === true;
+      text = one.value?.text ?? '';
+    });
+    for (; text === undefined && !last; await setImmediate()) clock.advance(200);
+    await read;
+    return text ?? '';
+  };
+  /** The numbers of the lines up to the one of number `to`; fails where one is no whole line. */
+  const numbersTo = async (to: number): Promise<readonly number[]> => {
+    const numbers: number[] = [];
+    while (numbers.at(-1) !== to) {
+      const text = await next();
+      expect(text).toMatch(/^\d+ x+\.$/);
+      expect(text).toHaveLength(999);
+      numbers.push(parseInt(text, 10));
+    }
+    return numbers;
+  };
+  return { next, numbersTo, end: () => ended.abort() };
+};
+
+const inARow = (from: number, to: number): readonly number[] =>
+  Array.from({ length: to - from + 1 }, (_, index) => from + index);
+
+describe('who follows a log of which only the end was kept', () => {
+  it('goes on with the first whole line of that, and glues nothing to what it held', async () => {
+    const path = logFile(folder, 'r1');
+    await appendFile(path, `${numbered(0, 300)}${at(1)} half`);
+    const log = following();
+    expect(await log.numbersTo(299)).toEqual(inARow(0, 299));
+    await appendFile(path, ` a line\n${numbered(300, 3_000)}`);
+    await boundLog(path, 0);
+    await appendFile(path, numbered(3_000, 3_100));
+    const numbers = await log.numbersTo(3_099);
+    expect(numbers).toEqual(inARow(numbers[0] as number, 3_099));
+    expect(numbers.length).toBeGreaterThan(600);
+    log.end();
+  });
+
+  it('leaves out a line that was cut in its midst', async () => {
+    const path = logFile(folder, 'r1');
+    const lines = numbered(0, 700);
+    await appendFile(path, lines.slice(0, 600_500));
+    const log = following();
+    expect(await log.numbersTo(580)).toEqual(inARow(0, 580));
+    await boundLog(path, 0);
+    // Nobody knows whether anything was lost between.
+    await appendFile(path, lines.slice(600_500));
+    const torn = lines.slice(0, 600_500).split('\n').length - 1;
+    const whole = inARow(0, 699).filter((number) => number !== torn);
+    expect(await log.numbersTo(699)).toEqual(whole.filter((number) => number > 580));
+    log.end();
+    expect((await texts()).map((text) => parseInt(text, 10))).toEqual(whole);
+  });
+
+  it('misses nothing of what was kept, wherever it had read to', async () => {
+    const path = logFile(folder, 'r1');
+    await appendFile(path, numbered(0, 1_500));
+    const log = following();
+    expect(await log.numbersTo(1_400)).toEqual(inARow(0, 1_400));
+    await boundLog(path, 0);
+    await appendFile(path, numbered(1_500, 1_600));
+    expect(await log.numbersTo(1_599)).toEqual(inARow(1_401, 1_599));
+    await appendFile(path, numbered(1_600, 3_000));
+    await boundLog(path, 0);
+    await appendFile(path, numbered(3_000, 3_010));
+    const numbers = await log.numbersTo(3_009);
+    expect(numbers).toEqual(inARow(numbers[0] as number, 3_009));
+    log.end();
+  });
+
+  it('goes on with what is there when it was cut more than once since it was read', async () => {
+    const path = logFile(folder, 'r1');
+    await appendFile(path, numbered(0, 100));
+    const log = following();
+    await log.numbersTo(50);
+    for (let round = 1; round < 4; round++) {
+      await appendFile(path, numbered(round * 1_000, round * 1_000 + 700));
+      await boundLog(path, 0);
+    }
+    await appendFile(path, numbered(4_000, 4_010));
+    expect(await log.numbersTo(4_009)).toEqual([...inARow(51, 99), ...inARow(3_000, 3_699), ...inARow(4_000, 4_009)]);
+    log.end();
+  });
+
+  it('reads no line out of two while it is cut as it is read', async () => {
+    const path = logFile(folder, 'r1');
+    await appendFile(path, 'past\n');
+    const log = following();
+    expect(await log.next()).toBe('past');
+    await appendFile(path, numbered(0, 600));
+    expect(await log.numbersTo(10)).toEqual(inARow(0, 10));
+    await boundLog(path, 0);
+    await appendFile(path, numbered(600, 1_200));
+    await boundLog(path, 0);
+    await appendFile(path, numbered(1_200, 1_400));
+    const numbers = await log.numbersTo(1_399);
+    expect(numbers.slice(numbers.indexOf(600))).toEqual(inARow(600, 1_399));
+    log.end();
+  });
 });

@@ -1,15 +1,13 @@
-import { open, readdir, stat } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../std/clock.ts';
 import { rest } from '../../std/rest.ts';
 import { longestLineBytes, type LogOptions, type ReplicaLine } from '../provider.ts';
-import { noteTimes, readTimes, timeAt, type Noted } from './log-times.ts';
-import { earlierLog } from './replica-logs.ts';
+import { nextPiece, type LogPiece } from './log-piece.ts';
 
 /** Lines of the past that one reader gets, at most. */
 const mostLines = 10_000;
 const lookEveryMs = 200;
-const chunkBytes = 64 * 1024;
 type Line = { readonly timestampMs: number; readonly instance: string; readonly text: string };
 
 const told = ({ timestampMs, instance, text }: Line): ReplicaLine => ({
@@ -20,6 +18,7 @@ const told = ({ timestampMs, instance, text }: Line): ReplicaLine => ({
 
 const ending = '.log';
 const ownTime = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z) /;
+const anyTime = new RegExp(ownTime.source, 'm');
 
 /**
  * The lines in a folder of logs: those of the past by their time, then, if asked for, those that come, each as soon as it
@@ -60,7 +59,7 @@ const readPast = async (
   for (const id of await instances(folder, options.instance)) {
     const reader = new Reader(folder, id);
     readers.set(id, reader);
-    for await (const line of reader.more(true)) {
+    for await (const line of reader.more()) {
       if (line.timestampMs < sinceMs) continue;
       lines.push(line);
       if (lines.length > 2 * mostLines) lines = lastOnes(lines, tail);
@@ -86,17 +85,19 @@ const instances = async (folder: string, only: string | undefined): Promise<read
   return only === undefined ? ids : ids.filter((id) => id === only);
 };
 
-/** When what begins at a byte was noticed; undefined where lines tell themselves. */
-type Noticed = ((byte: number) => number) | undefined;
+/** For lines that tell no time, at the beginning of a log. */
+const firstTime = ({ bytes, writtenMs }: LogPiece): number =>
+  Date.parse(anyTime.exec(bytes.toString('latin1'))?.[1] ?? '') || writtenMs;
 
-/** Reads one replica's log from where it left off, through the moves that keep it short. */
+/** Reads one replica's log from where it left off, through the cuts that keep it short. */
 class Reader {
   readonly #id: string;
   readonly #path: string;
+  /** Counted over all that was ever written there. */
   #position = 0;
-  /** Of the log that was moved away last, to see when another is. */
-  #moved: string | undefined;
   #held: Buffer = Buffer.alloc(0);
+  /** What comes up to the next line is left out. */
+  #isTorn = false;
   /** When its beginning was noticed. */
   #heldMs: number | undefined;
   #lastMs = 0;
@@ -106,19 +107,22 @@ class Reader {
     this.#path = join(folder, `${id}${ending}`);
   }
 
-  /** What came since; with `earlier`, first what was moved away before. */
-  async *more(earlier = false): AsyncGenerator<Line, void> {
-    const before = earlierLog(this.#path);
-    const moved = await identity(before);
-    if (earlier) {
-      if (moved !== undefined) yield* this.#read(before, 0);
-    } else if (moved !== this.#moved) {
-      yield* this.#read(before, this.#position);
-      this.#position = 0;
+  /** What came since, up to where the log ends now. */
+  async *more(): AsyncGenerator<Line, void> {
+    let end: number | undefined;
+    while (end === undefined || this.#position < end) {
+      const piece = await nextPiece(this.#path, this.#position);
+      if (piece === undefined) return;
+      end ??= piece.end;
+      // What came between was cut away, and with it the end of the line that was begun.
+      if (piece.at !== this.#position) {
+        this.#held = Buffer.alloc(0);
+        this.#isTorn = piece.isTorn;
+      }
+      this.#position = piece.at + piece.bytes.length;
+      if (this.#lastMs === 0) this.#lastMs = firstTime(piece);
+      yield* this.#lines(Buffer.concat([this.#held, piece.bytes]), piece.at - this.#held.length, piece.noticed);
     }
-    if (earlier || moved !== this.#moved) this.#position = 0;
-    this.#moved = moved;
-    this.#position = yield* this.#read(this.#path, this.#position, await noteTimes(this.#path));
   }
 
   /** A last line without an end. */
@@ -129,36 +133,11 @@ class Reader {
     return line;
   }
 
-  /** Returns how far it got. */
-  async *#read(path: string, from: number, noted?: Noted): AsyncGenerator<Line, number> {
-    const file = await open(path, 'r').catch(() => undefined);
-    if (file === undefined) return from;
-    try {
-      const { size: length, mtimeMs } = await file.stat();
-      const size = Math.min(length, noted?.bytes ?? length);
-      if (size <= from) return from;
-      // A log that was moved away grows no more.
-      const marks = noted?.marks ?? (await readTimes(path));
-      const noticed = marks && ((byte: number): number => timeAt(marks, byte, Math.floor(mtimeMs)));
-      if (this.#lastMs === 0) this.#lastMs = Math.floor(mtimeMs);
-      const chunk = Buffer.alloc(chunkBytes);
-      let position = from;
-      while (position < size) {
-        const { bytesRead } = await file.read(chunk, 0, Math.min(chunkBytes, size - position), position);
-        if (bytesRead === 0) break;
-        const start = position - this.#held.length;
-        position += bytesRead;
-        yield* this.#lines(Buffer.concat([this.#held, chunk.subarray(0, bytesRead)]), start, noticed);
-      }
-      return position;
-    } finally {
-      await file.close();
-    }
-  }
-
-  *#lines(bytes: Buffer, start: number, noticed: Noticed): Generator<Line, void> {
-    let at = 0;
-    for (let end = bytes.indexOf(10); end !== -1; end = bytes.indexOf(10, at)) {
+  *#lines(bytes: Buffer, start: number, noticed: LogPiece['noticed']): Generator<Line, void> {
+    let at = this.#isTorn ? bytes.indexOf(10) + 1 : 0;
+    if (this.#isTorn && at === 0) return;
+    this.#isTorn = false;
+    for (let end = bytes.indexOf(10, at); end !== -1; end = bytes.indexOf(10, at)) {
       const text = bytes.toString('utf8', at, end);
       const place = start + at;
       at = end + 1;
@@ -183,9 +162,3 @@ class Reader {
     return { timestampMs: this.#lastMs, instance: this.#id, text: time === null ? text : text.slice(time[0].length) };
   }
 }
-
-const identity = async (path: string): Promise<string | undefined> =>
-  stat(path, { bigint: true }).then(
-    ({ ino, mtimeNs, size }) => `${ino} ${mtimeNs} ${size}`,
-    () => undefined,
-  );

@@ -2,7 +2,8 @@ import { appendFile, mkdtemp, open, readdir, readFile, rm, stat, utimes, writeFi
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { boundLog, lastLines, logFile, pruneLogs } from './replica-logs.ts';
+import { boundLog } from './log-cut.ts';
+import { lastLines, logFile, pruneLogs } from './replica-logs.ts';
 
 let folder: string;
 beforeEach(async () => {
@@ -27,6 +28,25 @@ it.each([600_000, 5_000_000])(
   },
 );
 
+it('keeps whole lines of a log that ran far ahead, and of one that was cut in the midst of a line', async () => {
+  const path = logFile(folder, 'r1');
+  const kept = async (): Promise<ReadonlySet<string>> => new Set((await readFile(`${path}.1`, 'utf8')).split('\n'));
+  const line = 'x'.repeat(999);
+  const lines = `${line}\n`.repeat(600);
+  for (const written of [`${line}\n`.repeat(1_500), lines.slice(0, -10), lines.slice(-590_010), lines]) {
+    await appendFile(path, written);
+    await boundLog(path, 0);
+    expect(await kept()).toEqual(new Set([line, '']));
+  }
+});
+
+it('is cut once by two that find it full at the same time', async () => {
+  const path = logFile(folder, 'r1');
+  await appendFile(path, `${'x'.repeat(599_999)}\n`);
+  await Promise.all([boundLog(path, 0), boundLog(path, 0)]);
+  expect([await sizeOf(`${path}.1`), await sizeOf(path)]).toEqual([600_000, 0]);
+});
+
 it('leaves a short log, and one that is not there, alone', async () => {
   const path = logFile(folder, 'r1');
   await writeFile(path, 'short\n');
@@ -41,7 +61,7 @@ it('keeps the logs of those that live and of the five that ended last', async ()
     await appendFile(path, 'x');
     await utimes(path, index, index);
   }
-  await appendFile(`${logFile(folder, 'r1')}.1`, 'x');
+  for (const name of ['1', '1.start', '1.times']) await appendFile(`${logFile(folder, 'r1')}.${name}`, 'x');
   await pruneLogs(folder, new Set(['r0']));
   expect((await readdir(folder)).sort()).toEqual(['r0.log', 'r3.log', 'r4.log', 'r5.log', 'r6.log', 'r7.log']);
 });

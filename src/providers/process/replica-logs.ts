@@ -1,11 +1,9 @@
 import { constants } from 'node:fs';
-import { copyFile, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Manifest } from '../../bundles/manifest.ts';
-import { cutLog, timesFile } from './log-times.ts';
+import { timesFile } from './log-times.ts';
 
-/** A log that grew past this moves to `ID.log.1` and begins anew: a replica's log stays near 1 MiB. */
-const fullBytes = 512 * 1024;
 /** Logs of ended replicas that a function keeps. */
 const keptLogs = 5;
 const tailBytes = 8 * 1024;
@@ -15,42 +13,13 @@ export const logFile = (folder: string, id: string): string => join(folder, `${i
 /** What came before the log that is written now. */
 export const earlierLog = (path: string): string => `${path}.1`;
 
+/** Where both lie among all that was ever written there. */
+export const startFile = (path: string): string => `${earlierLog(path)}.start`;
+
 /** Moves the log that a pool worker wrote so far to the function it became; the open file goes with it. */
 export const adoptLog = async (from: string, to: string): Promise<void> => {
   await mkdir(dirname(to), { recursive: true, mode: 0o700 });
   await rename(from, to);
-};
-
-/** Lines written between copying and truncating are lost; the writer's file stays open all the time. */
-export const boundLog = async (path: string, nowMs: number): Promise<void> => {
-  const size = await stat(path).then(
-    (found) => found.size,
-    () => 0,
-  );
-  if (size <= fullBytes) return;
-  const copy = `${earlierLog(path)}.new`;
-  await cutLog(path, earlierLog(path), await keepEnd(path, copy, size), nowMs);
-  // Last, so that whoever follows the log finds the one before it whole.
-  await rename(copy, earlierLog(path));
-};
-
-/** A log that ran far ahead keeps its end only. Returns how many bytes of it were left out. */
-const keepEnd = async (path: string, to: string, size: number): Promise<number> => {
-  if (size <= 2 * fullBytes) {
-    await copyFile(path, to);
-    return 0;
-  }
-  const file = await open(path, 'r');
-  const target = await open(to, 'w', 0o600);
-  try {
-    const end = Buffer.alloc(fullBytes);
-    const { bytesRead } = await file.read(end, 0, fullBytes, size - fullBytes);
-    await target.write(end.subarray(0, bytesRead));
-    return size - fullBytes;
-  } finally {
-    await file.close();
-    await target.close();
-  }
 };
 
 /** Removes the oldest logs of replicas that `live` does not name. */
@@ -68,6 +37,7 @@ export const pruneLogs = async (folder: string, live: ReadonlySet<string>): Prom
       await rm(log, { force: true });
       await rm(timesFile(log), { force: true });
     }
+    await rm(startFile(path), { force: true });
   }
 };
 
