@@ -1,12 +1,12 @@
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
+import { createServer, request, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { startTestNode, type TestNode } from '../gateway/node.fixture.ts';
 import { createPeerHost } from '../gateway/peer-host.ts';
-import { request } from 'node:http';
 import { runSkein, type Ran, type RunOptions } from './testing/run-skein.ts';
 
 /** The commands against a real gateway, behind a TCP port as the data plane puts it. */
@@ -131,6 +131,22 @@ test('logs prints lines for people and for programs', async () => {
     text: 'two',
   });
   expect(await skein(['logs', 'figlet', '--since', 'yesterday'])).toMatchObject({ code: 2 });
+});
+
+test('logs says so when the node goes away in the middle of them', async () => {
+  const leaving = createServer((_, response) => {
+    const line = { instance: 'node-1/r1', timestamp: '2026-01-01T00:00:00.000Z', text: 'hello' };
+    response.write(`${JSON.stringify(line)}\n`, () => response.destroy());
+  });
+  leaving.listen(0, '127.0.0.1');
+  await once(leaving, 'listening');
+  const { port } = leaving.address() as AddressInfo;
+  const ran = await runSkein(['logs', 'figlet', '--data', folder, '--gateway', `http://127.0.0.1:${port}`]);
+  leaving.close();
+  expect(ran).toMatchObject({ code: 1, out: '2026-01-01T00:00:00.000Z node-1/r1 hello\n' });
+  expect(ran.err).toBe(
+    `skein: http://127.0.0.1:${port} broke the log off: the node may have stopped; ask another with --gateway\n`,
+  );
 });
 
 test('what five minutes ago is says the clock of the node, which wrote the times, and not that of whoever asks', async () => {

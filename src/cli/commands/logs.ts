@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import type { Command } from 'commander';
 import { z } from 'zod';
+import { SkeinError } from '../../domain/errors.ts';
 import { readLines } from '../../std/read-lines.ts';
 import { createClient, query } from '../client.ts';
 import { addGlobals, globalsOf } from '../globals.ts';
@@ -64,13 +65,18 @@ const logs = async (name: string, flags: LogsFlags, command: Command): Promise<v
     console.log(globals.json ? text : forPeople(text));
   });
   await new Promise<void>((resolve, reject) => {
-    input.once('error', reject);
+    input.once('error', (cause) => reject(brokenOff(client.url, cause)));
     input.once('end', resolve);
   });
   if (lines > 0) return;
   await client.describe(name, namespace);
   if (!globals.json) console.error(`${name} wrote nothing in that time; a longer --since looks further back`);
 };
+
+const brokenOff = (url: string, cause: unknown): SkeinError =>
+  new SkeinError('unavailable', `${url} broke the log off: the node may have stopped; ask another with --gateway`, {
+    cause,
+  });
 
 const forPeople = (text: string): string => {
   const { timestamp, instance, text: said } = line.parse(JSON.parse(text));
