@@ -90,6 +90,15 @@ describe('a log that is asked for again and again', () => {
     );
   });
 
+  it('with a tail that broke off before it was whole repeats nothing of the time of its first line', () => {
+    const place = new LogPlace({ tail: 2, since: 0 });
+    const [leftOut, second, third] = [line(1_000, 'r1'), line(1_000, 'r1'), line(1_001, 'r1')];
+    place.begin();
+    expect(place.takes(second)).toBe(true);
+    place.begin();
+    expect([leftOut, second, third].map((one) => place.takes(one))).toEqual([false, false, true]);
+  });
+
   it('is asked for as at first until it was heard, and then whole from a little before what was told', () => {
     const place = new LogPlace({ tail: 3, since: 7 });
     expect(place.begin()).toEqual({ tail: 3, since: 7 });

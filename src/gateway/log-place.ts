@@ -28,8 +28,8 @@ export class LogPlace {
   readonly #replicas = new Map<string, Told>();
   /** Of replicas that are not known, what is not later was told, or was left out from the beginning. */
   #floor: { readonly timestamp: string } | undefined;
-  #first: string | undefined;
-  #count = 0;
+  /** Of the first line of a tail, which may have left out any that is as old, also where it broke off before it was whole. */
+  #cutAt: string | undefined;
   #heard = false;
   /** While what was told may come again: the line before. */
   #before: { readonly timestamp: string } | undefined;
@@ -74,9 +74,8 @@ export class LogPlace {
   }
 
   #note({ instance, timestamp }: LogLine): void {
+    if (!this.#heard && this.#asked.tail > 0) this.#cutAt = timestamp;
     this.#heard = true;
-    this.#first ??= timestamp;
-    this.#count += 1;
     const told = this.#replicas.get(instance);
     if (told === undefined) {
       this.#replicas.set(instance, { timestamp, count: 1, again: 0 });
@@ -98,12 +97,10 @@ export class LogPlace {
     if (this.#floor === undefined || isBefore(this.#floor, { timestamp })) this.#floor = { timestamp };
   }
 
-  /** Where a tail may have cut, nothing that is as old as its first line is wanted any more. */
   #leaveOut(): void {
-    const isCut = this.#asked.tail > 0 && this.#count >= this.#asked.tail;
-    if (isCut && this.#first !== undefined) this.#raise(this.#first);
+    if (this.#cutAt !== undefined) this.#raise(this.#cutAt);
     for (const told of this.#replicas.values()) {
-      told.again = isCut && told.timestamp === this.#first ? Infinity : told.count;
+      told.again = told.timestamp === this.#cutAt ? Infinity : told.count;
     }
   }
 
